@@ -1,0 +1,1 @@
+"""What people see: one Dash page per group of users, shared components and browser code."""

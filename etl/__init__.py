@@ -1,0 +1,1 @@
+"""How data comes in: sources, normalising, checks and loading of departments' files."""

@@ -1,0 +1,1 @@
+"""The front door: command line, settings, web server assembly, sign-in and the embedded PostGIS."""

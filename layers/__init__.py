@@ -1,0 +1,1 @@
+"""What the map can show: the layer catalogue, vector tiles, identify and search."""

@@ -1,0 +1,1 @@
+"""How the map looks: symbols, palettes and themes as MapLibre style documents."""
