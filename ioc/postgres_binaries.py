@@ -1,0 +1,164 @@
+"""Where the machine keeps its PostgreSQL programs, and the account they may run as."""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from geodata.errors import UserError
+
+NEEDED = ("postgres", "initdb", "pg_ctl", "pg_dump", "pg_restore", "psql")
+FOLDERS = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "usr/local/pgsql/bin",
+    "opt/homebrew/opt/postgresql*/bin",
+)
+OLDEST_MAJOR = 14
+INSTALL = "sudo apt-get install -y postgresql postgis"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operating-system account that PostgreSQL runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it differs from the account this process has."""
+        return self.uid != os.geteuid()
+
+
+@dataclass(frozen=True)
+class PostgresBinaries:
+    """One folder of PostgreSQL programs of one major version."""
+
+    folder: Path
+
+    @cached_property
+    def version(self) -> str:
+        """Full version, such as "16.4"."""
+        words = subprocess.run(
+            [self.folder / "postgres", "--version"], capture_output=True, text=True, check=True
+        ).stdout
+        found = re.search(r"(\d+)(\.\d+|devel|beta\d+|rc\d+)?", words)
+        return found.group(0) if found else words.strip()
+
+    @property
+    def major(self) -> int:
+        """Major version, such as 16."""
+        return int(re.match(r"\d+", self.version).group(0))  # pyright: ignore[reportOptionalMemberAccess]
+
+    def run(
+        self, program: str, *arguments: str | Path, account: Account, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the programs as the account, without the caller's PG* variables, and keep its words.
+
+        PostgreSQL's messages are asked for in English, because failures are recognised by them.
+        """
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
+        environment |= {"LC_ALL": "C", "HOME": "/"}
+        other: dict[str, object] = {}
+        if account.is_other:
+            other = {"user": account.uid, "group": account.gid, "extra_groups": []}
+        return subprocess.run(
+            [self.folder / program, *arguments],
+            env=environment,
+            cwd="/",
+            umask=0o077,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            **other,  # pyright: ignore[reportArgumentType, reportCallIssue]
+        )
+
+
+def binary_folders(root: Path = Path("/"), path: str | None = None) -> Iterable[Path]:
+    """Folders that hold all programs needed: of the distribution, of PGDG, of PATH; newest version first."""
+    candidates = [folder for pattern in FOLDERS for folder in root.glob(pattern)]
+    on_path = shutil.which("postgres", path=path)
+    if on_path:
+        candidates.append(Path(on_path).resolve().parent)
+    config = shutil.which("pg_config", path=path)
+    if config:
+        told = subprocess.run(
+            [config, "--bindir"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        candidates.append(Path(told or "/"))
+    whole = {folder for folder in candidates if all(os.access(folder / name, os.X_OK) for name in NEEDED)}
+    return sorted(whole, key=lambda folder: PostgresBinaries(folder).major, reverse=True)
+
+
+def find_binaries(major: int | None = None, folders: Sequence[Path] | None = None) -> PostgresBinaries:
+    """The newest PostgreSQL of this machine that has PostGIS, or the one of a given major version.
+
+    Raises:
+        UserError: none is installed, or not the version asked for.
+    """
+    found = [PostgresBinaries(folder) for folder in (binary_folders() if folders is None else folders)]
+    if not found:
+        raise UserError(
+            f"The PostgreSQL server programs are not on this machine: install them with `{INSTALL}`, "
+            "or set IOC_DATABASE_URL to a PostGIS server."
+        )
+    if major is not None:
+        for binaries in found:
+            if binaries.major == major:
+                return binaries
+        there = ", ".join(str(binaries.major) for binaries in found)
+        raise UserError(
+            f"The cluster was made by PostgreSQL {major} but this machine has {there}: install it with "
+            f"`sudo apt-get install -y postgresql-{major} postgresql-{major}-postgis-3`, or restore a backup "
+            "into a new folder (IOC_DATA_DIR)."
+        )
+    with_postgis = [binaries for binaries in found if has_postgis(binaries)]
+    newest = (with_postgis or found)[0]
+    if newest.major < OLDEST_MAJOR:
+        raise UserError(
+            f"PostgreSQL {newest.version} in {newest.folder} is too old: install version {OLDEST_MAJOR} "
+            f"or newer (`{INSTALL}`)."
+        )
+    return newest
+
+
+def has_postgis(binaries: PostgresBinaries) -> bool:
+    """Whether the extension's control file lies where this PostgreSQL looks for it."""
+    version = f"{binaries.major}"
+    places = (
+        binaries.folder.parent / "share/extension",
+        binaries.folder.parent / "share/postgresql/extension",
+        Path("/usr/share/postgresql") / version / "extension",
+        Path("/usr/share/pgsql/extension"),
+    )
+    return any((place / "postgis.control").is_file() for place in places)
+
+
+def server_account(folder: Path) -> Account:
+    """The account for a cluster in a folder: our own, or as root the folder's owner or else ``postgres``.
+
+    Raises:
+        UserError: run as root on a machine without the account ``postgres``.
+    """
+    if os.geteuid() != 0:
+        entry = pwd.getpwuid(os.geteuid())
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    owner = folder.stat().st_uid if folder.exists() else 0
+    try:
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("postgres")
+    except KeyError as error:
+        raise UserError(
+            "PostgreSQL refuses to run as root and this machine has no account postgres: "
+            f"install it with `{INSTALL}`, or run the program as an ordinary user."
+        ) from error
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,95 @@
+"""Settings of the program, read once from the environment (``IOC_*``) or a file ``.env`` and handed down."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from geodata.errors import UserError
+
+PREFIX = "IOC_"
+
+
+class Settings(BaseSettings):
+    """What an installation may choose; each field's description is what the README's table says."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(
+        Path(".ioc"),
+        description="Folder of everything the program keeps: the embedded PostGIS, its log, the generated secrets.",
+    )
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL URL of the web server's own role (no superuser, not the owner of the tables); "
+        "empty: the embedded PostGIS.",
+    )
+    owner_database_url: str | None = Field(
+        None,
+        description="PostgreSQL URL of the role that owns the tables: migrations, loading, accounts; "
+        "empty: the same as IOC_DATABASE_URL.",
+    )
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(8060, ge=0, le=65535, description="Port the web server listens on; 0 takes a free one.")
+    district_code: str = Field(
+        "420106", pattern=r"^\d{6}$", description="Area code of the district (GB/T 2260, 6 digits)."
+    )
+    district_projection: str = Field(
+        "EPSG:4547",
+        pattern=r"^EPSG:\d{4,5}$",
+        description="Projected CGCS2000 frame of the district: lengths, areas, grid coordinates in metres.",
+    )
+    map_approval_number: str | None = Field(
+        None, description="审图号 printed on the map; empty: the page says 内部使用，未经审图."
+    )
+    session_hours: float = Field(12, gt=0, description="Hours a sign-in lasts.")
+
+    @property
+    def owner_url(self) -> str | None:
+        """URL for migrations and loading on a server of one's own, or None with the embedded PostGIS."""
+        return self.owner_database_url or self.database_url
+
+    @property
+    def postgis_folder(self) -> Path:
+        """Where the embedded PostGIS lives."""
+        return self.data_dir.expanduser().absolute() / "postgis"
+
+
+class SettingRow(NamedTuple):
+    """One line of the README's table of settings."""
+
+    name: str
+    default: str
+    description: str
+
+
+def setting_rows() -> list[SettingRow]:
+    """Every setting as (variable, default, description), in the order of the class."""
+    return [
+        SettingRow(
+            f"{PREFIX}{name.upper()}",
+            "" if field.default is None else str(field.default),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        UserError: a variable holds a value that the setting does not take.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # every field has a default
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = f"{PREFIX}{str(fault['loc'][0]).upper()}" if fault["loc"] else PREFIX
+        raise UserError(
+            f"The setting {name} is {fault['input']!r}, which does not fit ({fault['msg']}): "
+            "correct it in the environment or in .env."
+        ) from error
