@@ -1,0 +1,213 @@
+"""Versions of a dataset: begun, filled beside the published one, published in one step, rolled back.
+
+A version's rows live in tables of their own in schema ``version``. Publishing attaches them as the
+dataset's partition of the store's tables, so readers see the old version or the new one, whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, sql
+
+from geodata.errors import UserError
+
+SEARCH_ENTRY = "search_entry"
+
+
+class LoadingElsewhereError(UserError):
+    """Another process is loading the same dataset."""
+
+
+class NothingToRollBackError(UserError):
+    """The dataset has no earlier version to go back to."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One load of a dataset. ``target`` is the table its rows go to."""
+
+    id: int
+    dataset_id: int
+    target: str
+
+    def tables(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of the store's table and this version's own table, the search entries last."""
+        return tuple((parent, f"{parent}_{self.id}") for parent in (self.target, SEARCH_ENTRY))
+
+
+def hold_dataset(connection: Connection[Any], dataset_id: int, code: str) -> None:
+    """Keep other loads of this dataset out until the connection closes; mark a crashed load as failed.
+
+    A load that is still 'loading' while nobody holds the dataset did not live to say how it ended.
+    """
+    held = connection.execute("SELECT pg_try_advisory_lock(1229931332, %s)", [dataset_id]).fetchone()
+    if not held or not held[0]:
+        raise LoadingElsewhereError(
+            f"Dataset “{code}” is being loaded by another process; wait until it has finished."
+        )
+    connection.execute(
+        """
+        UPDATE ioc.dataset_version SET state = 'failed', finished_at = now(),
+            failure = 'The load was interrupted before it had finished; run the job again.'
+        WHERE dataset_id = %s AND state = 'loading'
+        """,
+        [dataset_id],
+    )
+    connection.commit()
+
+
+def begin_version(
+    connection: Connection[Any], dataset_id: int, job: str, source_name: str, input_hash: str
+) -> Version:
+    """Record that a load begins, in a transaction of its own."""
+    row = connection.execute(
+        """
+        INSERT INTO ioc.dataset_version (dataset_id, state, job, source_name, input_hash)
+        VALUES (%s, 'loading', %s, %s, %s)
+        RETURNING id, (SELECT target FROM ioc.dataset WHERE id = dataset_id)
+        """,
+        [dataset_id, job, source_name, input_hash],
+    ).fetchone()
+    assert row is not None, "INSERT … RETURNING gives a row"
+    connection.commit()
+    return Version(row[0], dataset_id, row[1])
+
+
+def create_tables(connection: Connection[Any], version: Version) -> None:
+    """Make the version's own tables, without indexes, to be filled and then published."""
+    for parent, table in version.tables():
+        connection.execute(
+            sql.SQL(
+                "CREATE TABLE version.{} "
+                "(LIKE ioc.{} INCLUDING DEFAULTS INCLUDING GENERATED, CHECK (dataset_id = {}))"
+            ).format(sql.Identifier(table), sql.Identifier(parent), sql.Literal(version.dataset_id))
+        )
+
+
+def index_tables(connection: Connection[Any], version: Version) -> None:
+    """Build on the version's tables the indexes their partitions will need, and gather statistics."""
+    for parent, table in version.tables():
+        for definition in _index_definitions(connection, parent, table):
+            connection.execute(definition)
+        connection.execute(sql.SQL("ANALYZE version.{}").format(sql.Identifier(table)))
+
+
+def _index_definitions(connection: Connection[Any], parent: str, table: str) -> list[sql.Composed]:
+    rows = connection.execute(
+        """
+        SELECT i.indisprimary, array_agg(a.attname ORDER BY k.position), am.amname, o.opcname
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_am am ON am.oid = c.relam
+        JOIN pg_opclass o ON o.oid = i.indclass[0]
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, position)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE i.indrelid = %s::regclass
+        GROUP BY i.indexrelid, i.indisprimary, am.amname, o.opcname
+        """,
+        [f"ioc.{parent}"],
+    ).fetchall()
+    definitions = []
+    for primary, columns, method, operator_class in rows:
+        names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
+        if primary:
+            definition = sql.SQL("ALTER TABLE version.{} ADD PRIMARY KEY ({})").format(
+                sql.Identifier(table), names
+            )
+        else:
+            definition = sql.SQL("CREATE INDEX ON version.{} USING {} ({} {})").format(
+                sql.Identifier(table), sql.SQL(method), names, sql.Identifier(operator_class)
+            )
+        definitions.append(definition)
+    return definitions
+
+
+def publish(connection: Connection[Any], version: Version) -> None:
+    """Make ``version`` the published one, within the connection's current transaction."""
+    _detach_published(connection, version.dataset_id)
+    _attach(connection, version)
+    connection.execute(
+        """
+        UPDATE ioc.dataset_version
+        SET state = 'published', published_at = now(), finished_at = coalesce(finished_at, now())
+        WHERE id = %s
+        """,
+        [version.id],
+    )
+    connection.execute(
+        "UPDATE ioc.dataset SET published_version_id = %s WHERE id = %s", [version.id, version.dataset_id]
+    )
+
+
+def _detach_published(connection: Connection[Any], dataset_id: int) -> None:
+    row = connection.execute(
+        """
+        SELECT v.id, d.target FROM ioc.dataset d
+        JOIN ioc.dataset_version v ON v.id = d.published_version_id WHERE d.id = %s
+        """,
+        [dataset_id],
+    ).fetchone()
+    if row is None:
+        return
+    for parent, table in Version(row[0], dataset_id, row[1]).tables():
+        connection.execute(
+            sql.SQL("ALTER TABLE ioc.{} DETACH PARTITION version.{}").format(
+                sql.Identifier(parent), sql.Identifier(table)
+            )
+        )
+    connection.execute("UPDATE ioc.dataset_version SET state = 'superseded' WHERE id = %s", [row[0]])
+
+
+def _attach(connection: Connection[Any], version: Version) -> None:
+    for parent, table in version.tables():
+        connection.execute(
+            sql.SQL("ALTER TABLE ioc.{} ATTACH PARTITION version.{} FOR VALUES IN ({})").format(
+                sql.Identifier(parent), sql.Identifier(table), sql.Literal(version.dataset_id)
+            )
+        )
+
+
+def fail(connection: Connection[Any], version: Version, failure: str) -> None:
+    """Record why a load failed. What it wrote went with its transaction."""
+    connection.execute(
+        "UPDATE ioc.dataset_version SET state = 'failed', finished_at = now(), failure = %s WHERE id = %s",
+        [failure, version.id],
+    )
+
+
+def rollback(connection: Connection[Any], dataset_id: int, code: str) -> Version:
+    """Publish the version before the published one again, within the connection's current transaction.
+
+    Raises:
+        NothingToRollBackError: there is no earlier version that retention has left.
+    """
+    row = connection.execute(
+        """
+        SELECT v.id, d.target FROM ioc.dataset d
+        JOIN ioc.dataset_version v ON v.dataset_id = d.id AND v.state = 'superseded'
+        WHERE d.id = %s AND v.id < d.published_version_id ORDER BY v.id DESC LIMIT 1
+        """,
+        [dataset_id],
+    ).fetchone()
+    if row is None:
+        raise NothingToRollBackError(f"Dataset “{code}” has no earlier version to go back to.")
+    earlier = Version(row[0], dataset_id, row[1])
+    publish(connection, earlier)
+    return earlier
+
+
+def apply_retention(connection: Connection[Any], dataset_id: int, keep: int = 2) -> Sequence[int]:
+    """Drop all but the ``keep`` newest superseded versions; their record and quarantine stay."""
+    rows = connection.execute(
+        """
+        SELECT v.id, d.target FROM ioc.dataset_version v JOIN ioc.dataset d ON d.id = v.dataset_id
+        WHERE v.dataset_id = %s AND v.state = 'superseded' ORDER BY v.id DESC OFFSET %s
+        """,
+        [dataset_id, keep],
+    ).fetchall()
+    for version_id, target in rows:
+        for _, table in Version(version_id, dataset_id, target).tables():
+            connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
+        connection.execute("UPDATE ioc.dataset_version SET state = 'dropped' WHERE id = %s", [version_id])
+    return [version_id for version_id, _ in rows]

@@ -1,0 +1,70 @@
+"""The store's tables. Their columns carry the names people use, in Chinese and English."""
+
+from geodata.models.account import Account, AccountRight, Credential, RoleRight
+from geodata.models.area import Community, District, DutyGrid, Street, UnitGrid
+from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, VersionedRow, field_names
+from geodata.models.base_map import BaseFeature
+from geodata.models.camera import Camera
+from geodata.models.component import Component
+from geodata.models.dataset import Dataset, DatasetVersion, Department, Quarantine
+from geodata.models.departmental_feature import DepartmentalFeature
+from geodata.models.facility import Facility
+from geodata.models.pipe import PipeNode, PipeSegment
+from geodata.models.search_entry import SearchEntry
+from geodata.models.station import Device, Metric, Station
+
+VERSIONED_MODELS: dict[str, type[Base]] = {
+    model.__tablename__: model
+    for model in (
+        District,
+        Street,
+        Community,
+        UnitGrid,
+        DutyGrid,
+        Component,
+        PipeNode,
+        PipeSegment,
+        Camera,
+        Facility,
+        Station,
+        Device,
+        Metric,
+        BaseFeature,
+        DepartmentalFeature,
+    )
+}
+"""Tables a dataset can be loaded into, by table name."""
+
+__all__ = [
+    "STORE_SCHEMA",
+    "VERSIONED_MODELS",
+    "VERSION_SCHEMA",
+    "Account",
+    "AccountRight",
+    "Base",
+    "BaseFeature",
+    "Camera",
+    "Community",
+    "Component",
+    "Credential",
+    "Dataset",
+    "DatasetVersion",
+    "Department",
+    "DepartmentalFeature",
+    "Device",
+    "District",
+    "DutyGrid",
+    "Facility",
+    "Feature",
+    "Metric",
+    "PipeNode",
+    "PipeSegment",
+    "Quarantine",
+    "RoleRight",
+    "SearchEntry",
+    "Station",
+    "Street",
+    "UnitGrid",
+    "VersionedRow",
+    "field_names",
+]
