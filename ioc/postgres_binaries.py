@@ -1,5 +1,6 @@
 """Where the machine keeps its PostgreSQL programs, and the account they may run as."""
 
+import getpass
 import os
 import pwd
 import re
@@ -151,8 +152,7 @@ def server_account(folder: Path) -> Account:
         UserError: run as root on a machine without the account ``postgres``.
     """
     if os.geteuid() != 0:
-        entry = pwd.getpwuid(os.geteuid())
-        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+        return Account(getpass.getuser(), os.geteuid(), os.getegid())
     owner = folder.stat().st_uid if folder.exists() else 0
     try:
         entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("postgres")
@@ -162,3 +162,15 @@ def server_account(folder: Path) -> Account:
             f"install it with `{INSTALL}`, or run the program as an ordinary user."
         ) from error
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def reason_in(words: str) -> str:
+    """PostgreSQL's own reason: the last line of trouble in its words, without the prefix, or ""."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"\b(FATAL|PANIC|ERROR|error|could not)\b", line)]
+    if not lines:
+        return ""
+    reason = re.sub(r"^.*?\b(FATAL|PANIC|ERROR|error):\s*", "", telling[-1] if telling else lines[-1])
+    if "No space left on device" in reason:
+        return f"the disk is full ({reason}); make room first"
+    return reason.rstrip(".")

@@ -25,7 +25,7 @@ def tuned_settings(memory: int, free_disk: int, shared_memory_disk: int) -> dict
     Args:
         memory: bytes of the machine, as ``machine_memory`` tells.
         free_disk: bytes free where the cluster lies; bounds the write-ahead log.
-        shared_memory_disk: size of /dev/shm in bytes; containers often have 64 MB, too little for parallel queries.
+        shared_memory_disk: bytes of /dev/shm; containers often have 64 MB, too little for parallel queries.
     """
     shared_buffers = min(max(memory // 4, 128 * MB), 4096 * MB)
     settings = {

@@ -20,11 +20,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path(".ioc"),
-        description="Folder of everything the program keeps: the embedded PostGIS, its log, the generated secrets.",
+        description="Folder of everything the program keeps: the embedded PostGIS, generated secrets.",
     )
     database_url: str | None = Field(
         None,
-        description="PostgreSQL URL of the web server's own role (no superuser, not the owner of the tables); "
+        description="PostgreSQL URL of the web server's role (no superuser, not the owner of the tables); "
         "empty: the embedded PostGIS.",
     )
     owner_database_url: str | None = Field(

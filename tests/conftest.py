@@ -19,10 +19,18 @@ FLEETING = {
 }
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder every account may pass: root's server runs as `postgres`, which pytest's own shuts out."""
+    folder = Path(tempfile.mkdtemp(prefix="ioc-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def postgis() -> Iterator[EmbeddedPostgis]:
     """A private cluster for the whole test session; tests make their own databases in it."""
-    # Not pytest's own folder: as root the server runs as `postgres`, which cannot enter that one.
     folder = Path(tempfile.mkdtemp(prefix="ioc-test-"))
     folder.chmod(0o755)
     try:
