@@ -1,0 +1,27 @@
+"""``ioc bench``: what is asked to be fast, measured beside its reference in the same run."""
+
+from typing import Annotated
+
+import typer
+
+from ioc.bench.load import bench_load
+from ioc.bench.tiles import bench_tiles
+
+bench_app = typer.Typer(help="Measure speed beside a reference, in one run.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+
+
+@bench_app.command()
+def tiles(as_json: AsJson = False) -> None:
+    """Tiles per second, cold and warm, beside the bare ST_AsMVT query and beside tipg."""
+    bench_tiles(as_json=as_json)
+
+
+@bench_app.command()
+def load(
+    rows: Annotated[int, typer.Option(min=1000, help="Components to load.")] = 210_000,
+    as_json: AsJson = False,
+) -> None:
+    """Loading components with every check, beside GeoDataFrame.to_postgis with none."""
+    bench_load(rows=rows, as_json=as_json)

@@ -1,0 +1,235 @@
+"""Who is asking: sign-in, sign-out, and the viewer of every request."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dashboards.sign_in import sign_in_page
+from geodata.store import Store
+from geodata.viewer import Viewer, resolve_viewer
+from ioc.accounts import credential_account, issue_credential, revoke_credential, verify_password
+from layers.problem import problem_response
+
+COOKIE = "ioc_session"
+PUBLIC_PATHS = ("/sign-in", "/health", "/favicon.ico")
+PUBLIC_PREFIXES = ("/assets/",)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CACHE_LIMIT = 10_000
+
+
+class ViewerDirectory:
+    """Viewers by the secret of their session or token.
+
+    Kept in memory only while ``is_watched`` says that changes of rights are being heard of;
+    ``forget`` is called at every such change.
+    """
+
+    def __init__(self, store: Store, is_watched: Callable[[], bool]) -> None:
+        self._store = store
+        self._is_watched = is_watched
+        self._known: dict[str, tuple[Viewer, datetime | None]] = {}
+        self._generation = 0
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Rights or accounts have changed: resolve everybody anew."""
+        with self._lock:
+            self._generation += 1
+            self._known.clear()
+
+    def known(self, secret: str) -> Viewer | None:
+        """The viewer, if no question to the store is needed."""
+        if not self._is_watched():
+            return None
+        entry = self._known.get(secret)
+        if entry is None or (entry[1] is not None and entry[1] <= datetime.now(UTC)):
+            return None
+        return entry[0]
+
+    def resolve(self, secret: str) -> Viewer | None:
+        """The viewer by the store's word; None when the session or token is not good."""
+        generation = self._generation
+        with self._store.app_connection() as connection:
+            account = credential_account(connection, secret)
+            viewer = resolve_viewer(connection, account[0]) if account else None
+        if account and viewer:
+            with self._lock:
+                # An answer from before a change of rights must not be kept after it.
+                if generation == self._generation:
+                    if len(self._known) >= CACHE_LIMIT:
+                        self._known.clear()
+                    self._known[secret] = (viewer, account[1])
+        return viewer
+
+
+def viewer_of(connection: HTTPConnection) -> Viewer:
+    """The viewer of a request that has passed ``SignInMiddleware``."""
+    return connection.scope["ioc.viewer"]
+
+
+class SignInMiddleware:
+    """Lets nobody pass who is not signed in, except to the sign-in page itself and the static files."""
+
+    def __init__(self, app: ASGIApp, directory: ViewerDirectory) -> None:
+        self.app = app
+        self.directory = directory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIXES):
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        secret, by_cookie = _secret_of(connection)
+        viewer = await self._viewer(secret) if secret else None
+        if viewer is None:
+            await _refuse(scope, receive, send)
+        elif by_cookie and _from_another_site(scope, connection):
+            await _forbid(scope, receive, send)
+        else:
+            scope["ioc.viewer"] = viewer
+            await self.app(scope, receive, send)
+
+    async def _viewer(self, secret: str) -> Viewer | None:
+        return self.directory.known(secret) or await run_in_threadpool(self.directory.resolve, secret)
+
+
+def _secret_of(connection: HTTPConnection) -> tuple[str | None, bool]:
+    authorization = connection.headers.get("authorization", "")
+    if authorization[:7].lower() == "bearer ":
+        return authorization[7:].strip(), False
+    return connection.cookies.get(COOKIE), True
+
+
+def _from_another_site(scope: Scope, connection: HTTPConnection) -> bool:
+    """A browser on another site's page is asking in the viewer's name (CSRF, cross-site websocket)."""
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        return False
+    origin = connection.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != connection.headers.get("host")
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 4401})
+        return
+    wants_page = "text/html" in HTTPConnection(scope).headers.get("accept", "")
+    if wants_page and scope["method"] == "GET":
+        target = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        response: Response = RedirectResponse(f"/sign-in?next={quote(target, safe='/')}", 303)
+    else:
+        response = problem_response(
+            401,
+            "Not signed in",
+            "Sign in at /sign-in, or send a token as “Authorization: Bearer …”.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    await response(scope, receive, send)
+
+
+async def _forbid(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 4403})
+        return
+    response = problem_response(403, "Request from another site", "Send it from a page of this server.")
+    await response(scope, receive, send)
+
+
+def sign_in_router(
+    store: Store, directory: ViewerDirectory, session_hours: float, demo_hint: Callable[[], bool]
+) -> APIRouter:
+    """Routes ``/sign-in``, ``/sign-out`` and ``/whoami``."""
+    router = APIRouter(include_in_schema=False)
+    lifetime = timedelta(hours=session_hours)
+
+    @router.get("/sign-in")
+    def show_sign_in(request: Request) -> Response:
+        return HTMLResponse(sign_in_page(_language(request), error=None, demo_hint=demo_hint()))
+
+    @router.post("/sign-in")
+    async def sign_in(request: Request) -> Response:
+        if _from_another_site(request.scope, request):
+            return problem_response(403, "Request from another site", "Send it from a page of this server.")
+        form, is_json = await _sign_in_form(request)
+        secret = await run_in_threadpool(_session_for, store, form, lifetime)
+        if secret is None and is_json:
+            return problem_response(401, "Not signed in", "Name and password do not match.")
+        if secret is None:
+            page = sign_in_page(_language(request), error="mismatch", demo_hint=demo_hint())
+            return HTMLResponse(page, 401)
+        target = _local_path(form.get("next") or request.query_params.get("next", ""))
+        response = JSONResponse({"signed_in": True}) if is_json else RedirectResponse(target, 303)
+        response.set_cookie(
+            COOKIE,
+            secret,
+            max_age=int(lifetime.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
+    @router.post("/sign-out")
+    def sign_out(request: Request) -> Response:
+        secret = request.cookies.get(COOKIE)
+        if secret:
+            with store.app_connection() as connection:
+                revoke_credential(connection, secret)
+            directory.forget()
+        response = RedirectResponse("/sign-in", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    @router.get("/whoami")
+    def whoami(request: Request) -> dict[str, Any]:
+        viewer = viewer_of(request)
+        return {
+            "name": viewer.name,
+            "display_name": viewer.display_name,
+            "roles": sorted(viewer.roles),
+            "department": viewer.department_code,
+            "areas": list(viewer.areas),
+        }
+
+    return router
+
+
+def _session_for(store: Store, form: dict[str, str], lifetime: timedelta) -> str | None:
+    with store.app_connection() as connection:
+        account_id = verify_password(connection, form.get("name", ""), form.get("password", ""))
+        return issue_credential(connection, account_id, "session", lifetime) if account_id else None
+
+
+async def _sign_in_form(request: Request) -> tuple[dict[str, str], bool]:
+    body = (await request.body())[:10_000].decode("utf-8", "replace")
+    if request.headers.get("content-type", "").startswith("application/json"):
+        try:
+            sent = json.loads(body)
+        except ValueError:
+            sent = None
+        return {k: str(v) for k, v in sent.items()} if isinstance(sent, dict) else {}, True
+    return {key: values[-1] for key, values in parse_qs(body).items()}, False
+
+
+def _local_path(target: str) -> str:
+    """Where to go after signing in: a path of this server and nothing else."""
+    parts = urlsplit(target)
+    local = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if local and not parts.scheme and not parts.netloc else "/"
+
+
+def _language(request: Request) -> str:
+    chosen = request.query_params.get("lang") or request.cookies.get("ioc_lang")
+    return "en" if chosen == "en" else "zh"

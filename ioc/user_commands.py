@@ -1,0 +1,98 @@
+"""``ioc user``: accounts from the command line."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from geodata.models import Account
+from ioc.accounts import NewAccount, account_named, add_account, issue_credential, new_password, set_password
+from ioc.context import open_store
+
+user_app = typer.Typer(help="Accounts: who may sign in and what they may see.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name to sign in with.")]
+Password = Annotated[
+    str | None, typer.Option(help="Password; without it one is generated and printed.", envvar="IOC_PASSWORD")
+]
+
+
+@user_app.command()
+def add(
+    name: Name,
+    role: Annotated[list[str], typer.Option(help="screen, staff, planner, leader, steward or admin.")],
+    display_name: Annotated[str | None, typer.Option(help="Name shown on the pages.")] = None,
+    department: Annotated[str | None, typer.Option(help="Code of the department.")] = None,
+    area: Annotated[
+        list[str] | None, typer.Option(help="Area code prefix; none: the whole district.")
+    ] = None,
+    sensitivity: Annotated[int, typer.Option(min=1, max=3, help="1 公开, 2 内部, 3 受控.")] = 2,
+    grant: Annotated[list[str] | None, typer.Option(help="DATASET:SENSITIVITY beyond the roles.")] = None,
+    password: Password = None,
+) -> None:
+    """Make an account."""
+    chosen = password or new_password()
+    new = NewAccount(
+        name=name,
+        display_name=display_name or name,
+        roles=tuple(role),
+        department_code=department,
+        areas=tuple(area or ["*"]),
+        sensitivity=sensitivity,
+        dataset_rights=tuple(_dataset_right(text) for text in grant or []),
+    )
+    with open_store() as store, store.owner_session() as session:
+        add_account(session, new, chosen)
+    typer.echo(f"{name} {'' if password else chosen}".rstrip())
+
+
+@user_app.command()
+def passwd(name: Name, password: Password = None) -> None:
+    """Give an account a new password; its open sessions end."""
+    chosen = password or new_password()
+    with open_store() as store, store.owner_session() as session:
+        set_password(session, name, chosen)
+    typer.echo(f"{name} {'' if password else chosen}".rstrip())
+
+
+@user_app.command()
+def token(
+    name: Name,
+    label: Annotated[str | None, typer.Option(help="What the token is for.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="Days until it expires.")] = 365,
+) -> None:
+    """Make a token for scripts and GIS clients: ``Authorization: Bearer TOKEN``. It is shown once."""
+    with open_store() as store:
+        with store.owner_session() as session:
+            account_id = account_named(session, name).id
+        with store.owner_connection() as connection:
+            secret = issue_credential(connection, account_id, "token", timedelta(days=days), label)
+    typer.echo(secret)
+
+
+@user_app.command("list")
+def list_accounts() -> None:
+    """List the accounts."""
+    table = Table("name", "display name", "roles", "department", "areas", "sensitivity", "active")
+    with open_store() as store, store.owner_session() as session:
+        for account in session.scalars(select(Account).order_by(Account.name)):
+            table.add_row(
+                account.name,
+                account.display_name,
+                " ".join(account.roles),
+                account.department_code or "",
+                " ".join(account.areas),
+                str(account.sensitivity),
+                "yes" if account.active else "no",
+            )
+    Console().print(table)
+
+
+def _dataset_right(text: str) -> tuple[str, int]:
+    dataset, _, sensitivity = text.rpartition(":")
+    if not dataset or sensitivity not in {"1", "2", "3"}:
+        raise typer.BadParameter(f"“{text}” is not DATASET:SENSITIVITY, such as camera:3.")
+    return dataset, int(sensitivity)
