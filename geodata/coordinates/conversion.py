@@ -2,8 +2,8 @@
 
 CGCS2000 and WGS 84 are taken as one and the same: their ellipsoids differ by less than 0.2 mm; positions in
 today's realisation of WGS 84 differ from CGCS2000 (epoch 2000.0) by plate motion, below 1 m, which is not
-modelled. `explain` says so for the record. Every other change of datum needs an operation with a known accuracy
-or stated parameters, and is refused otherwise.
+modelled. `explain` says so for the record. Every other change of datum needs an operation with a known
+accuracy or stated parameters, and is refused otherwise.
 """
 
 from collections.abc import Callable
@@ -83,10 +83,11 @@ def convert_geometries(
     Vertices that `convert` cannot place become NaN, so that the caller can find and refuse their rows.
     """
 
-    def mapping(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        return convert(x, y, source, target, parameters)
+    def mapping(points: Floats) -> Floats:
+        return np.column_stack(convert(points[:, 0], points[:, 1], source, target, parameters))
 
-    return np.asarray(shapely.transform(np.asarray(geometries, dtype=object), mapping, interleaved=False))
+    shapes = np.asarray(geometries, dtype=object)
+    return np.asarray(shapely.transform(shapes, mapping))
 
 
 def explain(
@@ -191,12 +192,14 @@ def _change_datum(
         return _by_parameters(frame, parameters, direction)
     if frame.datum in OLD_CHINESE_DATUMS:
         raise UserError(
-            f"{frame} is on the datum {frame.datum}, up to 100 m off {other.datum}, and no public transformation "
-            f"leads to {other}: state your region's seven or four parameters in a parameter file."
+            f"{frame} is on the datum {frame.datum}, up to 100 m off {other.datum}, and no public "
+            f"transformation links it with {other}: state its seven or four parameters in a parameter file."
         )
-    ends = (frame.crs, WGS84.crs) if direction is TransformDirection.FORWARD else (WGS84.crs, frame.crs)
-    note = f"{frame} ({frame.datum}) {'to' if direction is TransformDirection.FORWARD else 'from'} WGS 84 by EPSG"
-    return (_projection_step(*ends, note),), WGS84_DATUM
+    if direction is TransformDirection.FORWARD:
+        step = _projection_step(frame.crs, WGS84.crs, f"{frame} ({frame.datum}) to WGS 84 by EPSG")
+    else:
+        step = _projection_step(WGS84.crs, frame.crs, f"WGS 84 to {frame} ({frame.datum}) by EPSG")
+    return (step,), WGS84_DATUM
 
 
 def _by_parameters(
@@ -238,7 +241,7 @@ def _projection_step(source: CRS, target: CRS, note: str) -> _Step:
         transformer = Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False)
     except ProjError as error:
         raise UserError(
-            f"No transformation of known accuracy leads from {source.name} to {target.name}: deliver the data in "
-            "CGCS2000, or state the datum's parameters in a parameter file."
+            f"No transformation of known accuracy leads from {source.name} to {target.name}: "
+            "deliver the data in CGCS2000, or state the datum's parameters in a parameter file."
         ) from error
     return _Step(note, transformer.transform)

@@ -91,11 +91,11 @@ DatumParameters: TypeAlias = HelmertShift | PlaneShift
 def _helmert(shift: HelmertShift) -> Transformer:
     ellipsoid = shift.source.crs.ellipsoid
     assert ellipsoid is not None  # a frame with a datum has one
-    turns = f"+rx={shift.rx!r} +ry={shift.ry!r} +rz={shift.rz!r} +s={shift.scale_ppm!r} +convention={shift.convention}"
+    turns = f"+rx={shift.rx!r} +ry={shift.ry!r} +rz={shift.rz!r} +convention={shift.convention}"
     return Transformer.from_pipeline(
         "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=push +v_3 "
         f"+step +proj=cart +a={ellipsoid.semi_major_metre!r} +rf={ellipsoid.inverse_flattening!r} "
-        f"+step +proj=helmert +x={shift.tx!r} +y={shift.ty!r} +z={shift.tz!r} {turns} "
+        f"+step +proj=helmert +x={shift.tx!r} +y={shift.ty!r} +z={shift.tz!r} +s={shift.scale_ppm!r} {turns} "
         f"+step +inv +proj=cart +a={CGCS2000_SEMI_MAJOR_AXIS!r} +rf={CGCS2000_INVERSE_FLATTENING!r} "
         "+step +proj=pop +v_3 +step +proj=unitconvert +xy_in=rad +xy_out=deg"
     )

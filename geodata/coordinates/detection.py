@@ -1,7 +1,7 @@
 """Guessing the frame of bare numbers from their size, for positions in China.
 
-Size tells degrees, Gauss–Kruger planes and Web Mercator apart, and which of two columns is which. It cannot tell
-CGCS2000, WGS 84, GCJ-02 and BD-09 apart: those differ by a few hundred metres at most.
+Size tells degrees, Gauss–Kruger planes and Web Mercator apart, and which of two columns is which. It cannot
+tell CGCS2000, WGS 84, GCJ-02 and BD-09 apart: those differ by a few hundred metres at most.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ NORTHING_RANGE = (80_000.0, 6_210_000.0)
 _MERCATOR_X_RANGE = (8_015_000.0, 15_363_000.0)
 _MERCATOR_Y_RANGE = (89_000.0, 7_558_000.0)
 _HALF_WIDTH = {3: 250_000.0, 6: 400_000.0}
-"""Metres either side of the central meridian: half a zone at 0.8° north, and half as much again for overlap."""
+"""Metres either side of the central meridian: half a zone at 0.8° north and an overlap into the next."""
 
 
 @dataclass(frozen=True)

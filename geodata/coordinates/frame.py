@@ -20,7 +20,7 @@ CGCS2000_DATUM = "CGCS2000"
 WGS84_DATUM = "WGS 84"
 MODERN_DATUMS = frozenset({CGCS2000_DATUM, WGS84_DATUM})
 OLD_CHINESE_DATUMS = frozenset({"Beijing 1954", "Xian 1980", "New Beijing"})
-"""Datums with no public operation to CGCS2000: PROJ would silently shift nothing and be off by up to 100 m."""
+"""Datums with no public operation to CGCS2000: PROJ would shift nothing without a word, up to 100 m off."""
 
 _DATUM_NAMES = {
     "china 2000": CGCS2000_DATUM,
@@ -39,7 +39,6 @@ _NAMES = {
         "2000国家大地坐标系",
         "大地2000",
         "北斗",
-        "bdcs",
         "epsg4490",
         "4490",
     ),
@@ -106,7 +105,7 @@ class Frame:
             crs = self.crs
             if not (crs.is_projected or crs.is_geographic) or len(crs.axis_info) != 2:
                 raise UserError(
-                    f"{self.name} ({crs.name}) is a {crs.type_name}, not a plane or longitude/latitude frame: "
+                    f"{self.name} ({crs.name}) is a {crs.type_name}, not a plane or longitude/latitude: "
                     f"use {_KNOWN}."
                 )
 
@@ -173,7 +172,7 @@ def _datum(name: str, definition: str) -> str:
     geodetic = _crs(name, definition).geodetic_crs
     if geodetic is None or geodetic.datum is None:
         raise UserError(
-            f"Coordinate frame {name} names no datum, so its place on earth is unknown: state another."
+            f"Coordinate frame {name} names no datum, so its place on earth is unknown: use {_KNOWN}."
         )
     spelled = geodetic.datum.name
     return _DATUM_NAMES.get(spelled.lower().removeprefix("d_").replace("_", " "), spelled)
@@ -186,5 +185,5 @@ def _false_easting(name: str, definition: str) -> float | None:
         return None
     for parameter in operation.params:
         if parameter.name == "False easting":
-            return parameter.value * parameter.unit_conversion_factor
+            return float(parameter.value) * parameter.unit_conversion_factor
     return None

@@ -1,7 +1,8 @@
 """Gauss–Kruger zones of CGCS2000: 3-degree and 6-degree, with and without the zone number in the easting.
 
 Zone n of 3 degrees has its central meridian at 3n, zone n of 6 degrees at 6n − 3. Scale 1, false northing 0,
-false easting 500 000 m, or n·1 000 000 + 500 000 m where the easting carries the zone number (EPSG 4491–4554).
+false easting 500 000 m, or n·1 000 000 + 500 000 m where the easting carries the zone number
+(EPSG 4491–4554).
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Zone:
 
 
 def zone_numbers(lon: ArrayLike, width: ZoneWidth = 3) -> NDArray[np.int64]:
-    """Zone number for each longitude in degrees east; a point on a zone's edge belongs to the zone east of it."""
+    """Zone number for each longitude in degrees east; a point on an edge belongs to the zone east of it."""
     degrees = np.asarray(lon, dtype=np.float64)
     zones = np.floor(degrees / 3.0 + 0.5) if width == 3 else np.floor(degrees / 6.0) + 1
     return zones.astype(np.int64)
@@ -66,10 +67,11 @@ def zone_of(lon: float, width: ZoneWidth = 3, *, numbered: bool = False) -> Zone
 
 
 def epsg_of_zone(number: int, width: ZoneWidth = 3, *, numbered: bool = False) -> int:
-    """EPSG code of a zone, in the form with or without zone number; UserError for numbers EPSG does not list."""
+    """EPSG code of a zone, with or without zone number in the easting; UserError for a zone EPSG lacks."""
     if number not in ZONES[width]:
         raise UserError(
-            f"There is no {width}-degree CGCS2000 zone {number}: give {ZONES[width][0]} to {ZONES[width][-1]}."
+            f"There is no {width}-degree CGCS2000 zone {number}: "
+            f"give {ZONES[width][0]} to {ZONES[width][-1]}."
         )
     first = (_FIRST_NUMBERED if numbered else _FIRST_PLAIN)[width]
     return first + number - ZONES[width][0]

@@ -1,4 +1,4 @@
-"""A city's own plane frame, by its parameters: a Gauss–Kruger plane on a meridian of its own, shifted and turned.
+"""A city's own plane frame, by its parameters: a Gauss–Kruger plane on its own meridian, shifted and turned.
 
 Such frames (for instance 武汉市2000独立坐标系) have no EPSG code and their parameters are controlled, so they
 come from a file the user holds. See `parameter_file` for its form.
@@ -18,8 +18,8 @@ from geodata.errors import UserError
 CGCS2000_SEMI_MAJOR_AXIS = 6378137.0
 CGCS2000_INVERSE_FLATTENING = 298.257222101
 FARTHEST = 1_000_000.0
-"""Metres east or west of a transverse Mercator's central meridian beyond which coordinates are taken as foreign:
-zones overlap by far less, and a missing or surplus zone number is off by far more."""
+"""Metres east or west of a transverse Mercator's central meridian beyond which coordinates are taken as
+foreign: zones overlap by far less, and a missing or surplus zone number is off by far more."""
 
 
 @dataclass(frozen=True)

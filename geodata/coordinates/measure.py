@@ -15,7 +15,7 @@ CGCS2000_ELLIPSOID = Geod(a=CGCS2000_SEMI_MAJOR_AXIS, rf=CGCS2000_INVERSE_FLATTE
 
 
 def geodesic_length(geometries: ArrayLike) -> Floats:
-    """Length of each geometry in metres: lines as they run, polygons round all their rings, points 0, None NaN."""
+    """Length of each geometry in metres: polygons along all their rings, points 0, None NaN."""
     shapes = np.atleast_1d(np.asarray(geometries, dtype=object))
     lengths = np.where(shapely.is_missing(shapes), np.nan, 0.0)
     for lines, owner in (_lines(shapes), _rings(shapes)):
@@ -43,13 +43,14 @@ def geodesic_area(geometries: ArrayLike) -> Floats:
 
 def geodesic_distance(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> Floats:
     """Distance in metres between points in degrees."""
-    return np.asarray(CGCS2000_ELLIPSOID.inv(*np.broadcast_arrays(lon1, lat1, lon2, lat2))[2])
+    ends = np.broadcast_arrays(lon1, lat1, lon2, lat2)
+    return np.asarray(CGCS2000_ELLIPSOID.inv(ends[0], ends[1], ends[2], ends[3])[2])
 
 
 def bearing(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> Floats:
     """Direction from the first to the second point in degrees clockwise from north, 0 up to 360."""
-    azimuth = np.asarray(CGCS2000_ELLIPSOID.inv(*np.broadcast_arrays(lon1, lat1, lon2, lat2))[0])
-    return np.mod(azimuth, 360.0)
+    ends = np.broadcast_arrays(lon1, lat1, lon2, lat2)
+    return np.mod(np.asarray(CGCS2000_ELLIPSOID.inv(ends[0], ends[1], ends[2], ends[3])[0]), 360.0)
 
 
 def _simple_parts(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

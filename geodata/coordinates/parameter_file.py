@@ -32,17 +32,7 @@ from geodata.errors import UserError
 
 _SIMILARITY = frozenset({"east_shift", "north_shift", "rotation", "scale_ppm"})
 _HELMERT = ("tx", "ty", "tz", "rx", "ry", "rz", "scale_ppm")
-_LOCAL = frozenset(
-    {
-        "name",
-        "central_meridian",
-        "false_easting",
-        "false_northing",
-        "scale",
-        "latitude_of_origin",
-        "similarity",
-    }
-)
+_LOCAL_NUMBERS = frozenset({"false_easting", "false_northing", "scale", "latitude_of_origin"})
 
 
 @dataclass(frozen=True)
@@ -91,23 +81,21 @@ def _parameters(content: dict[str, Any]) -> StatedParameters:
 
 
 def _local_frame(table: dict[str, Any]) -> LocalFrame:
-    _only(table, _LOCAL, "[local_frame]")
+    _only(table, _LOCAL_NUMBERS | {"name", "central_meridian", "similarity"}, "[local_frame]")
     meridian = table.get("central_meridian")
     if meridian is None:
         raise UserError("[local_frame] lacks central_meridian: give it in degrees.")
-    degrees = (
-        parse_angle(meridian, "lon").degrees
-        if isinstance(meridian, str)
-        else _number(table, "central_meridian")
-    )
-    optional = _LOCAL - {"name", "central_meridian", "similarity"}
+    if isinstance(meridian, str):
+        meridian = parse_angle(meridian, "lon").degrees
+    else:
+        meridian = _number(table, "central_meridian")
     similarity = _table(table, "similarity") if "similarity" in table else {}
     _only(similarity, _SIMILARITY, "[local_frame.similarity]")
     return LocalFrame(
         name=str(table.get("name", "local")),
-        central_meridian=degrees,
+        central_meridian=meridian,
         similarity=_similarity(similarity),
-        **{name: _number(table, name) for name in optional & table.keys()},
+        **{name: _number(table, name) for name in _LOCAL_NUMBERS & table.keys()},
     )
 
 
