@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,23 @@ class CodeArray:
     def missing(self) -> np.ndarray:
         return self.length == 0
 
+    @cached_property
+    def _values(self) -> np.ndarray:
+        """The digits' values, (width, rows) so that a column lies together; above 9 for other characters."""
+        return np.ascontiguousarray(self.characters.T) - np.uint8(ord("0"))
+
     def digits(self, start: int, end: int) -> np.ndarray:
         """Whether characters `start` to `end` (from 1, both included) are all digits."""
-        block = self.characters[:, start - 1 : end]
-        return np.all((block >= ord("0")) & (block <= ord("9")), axis=1)
+        return self._values[start - 1 : end].max(axis=0) <= 9
 
     def number(self, start: int, end: int) -> np.ndarray:
-        """The number that characters `start` to `end` write; meaningless where they are not digits."""
+        """The number that characters `start` to `end` write; 0 where they are not digits."""
         number = np.zeros(len(self), dtype=np.int64)
-        for column in range(start - 1, end):
-            number = number * 10 + (self.characters[:, column].astype(np.int64) - ord("0"))
-        return np.where(self.digits(start, end), number, 0)
+        for column in self._values[start - 1 : end]:
+            number *= 10
+            number += column
+        number[~self.digits(start, end)] = 0
+        return number
 
 
 def read_codes(values: Iterable[Any], width: int, upper: bool = False) -> CodeArray:
@@ -65,7 +72,7 @@ def read_codes(values: Iterable[Any], width: int, upper: bool = False) -> CodeAr
 
 def write_codes(characters: np.ndarray, valid: np.ndarray, index: pd.Index | None = None) -> pd.Series:
     """Rows of characters (0 = none) as a Series of str, missing where not `valid`."""
-    inside = characters != 0
+    inside = (characters != 0) & valid[:, None]
     ends = np.concatenate([[0], np.cumsum(inside.sum(axis=1))]).astype(np.int64)
     mask = pa.array(valid).buffers()[1]
     data = pa.py_buffer(np.ascontiguousarray(characters[inside], dtype=np.uint8))

@@ -32,8 +32,7 @@ class CreditCode:
     def parse(cls, text: str) -> Self:
         code = _capitals(text)
         check_length(cls.kind, code, 18)
-        for position, character in enumerate(code, start=1):
-            _check_character(cls.kind, code, position, character)
+        _check_characters(cls.kind, code)
         if code[2:8] != _NATIONAL and not division_known(code[2:8]):
             raise refuse_part(cls.kind, "division", code, 3, 8)
         expected = check_character(code[:17])
@@ -102,12 +101,13 @@ def _capitals(text: str) -> str:
     return "".join(c.upper() if "a" <= c <= "z" else c for c in normalise(text))
 
 
-def _check_character(kind: CodeKind, code: str, position: int, character: str) -> None:
-    if 3 <= position <= 8:
+def _check_characters(kind: CodeKind, code: str) -> None:
+    for position, character in enumerate(code[2:8], start=3):
         if character not in "0123456789":
             raise CodeError(kind, "not_digits", where=position, found=character, text=code)
-    elif character not in ALPHABET:
-        raise CodeError(kind, "alphabet", where=position, found=character, text=code)
+    for position, character in enumerate(code, start=1):
+        if character not in ALPHABET:
+            raise CodeError(kind, "alphabet", where=position, found=character, text=code)
 
 
 def _category(characters: str) -> tuple[str, str]:
