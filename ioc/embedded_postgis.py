@@ -228,7 +228,7 @@ class EmbeddedPostgis:
                 self._shut_down()
 
     def _bring_up(self) -> bool:
-        """Launch the server if need be and wait for its answer; one that is dying or recovering takes a while."""
+        """Launch the server if need be and wait for its answer, which one that dies or recovers delays."""
         started = False
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -245,7 +245,7 @@ class EmbeddedPostgis:
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
                     raise UserError(
-                        f"PostGIS in {self.folder} runs but does not answer ({error}). Its log is {self.log_file}."
+                        f"PostGIS runs but does not answer ({error}). Its log is {self.log_file}."
                     ) from error
                 time.sleep(0.05)
             except UserError:

@@ -58,31 +58,29 @@ class PostgresBinaries:
         """Major version, such as 16."""
         return int(re.match(r"\d+", self.version).group(0))  # pyright: ignore[reportOptionalMemberAccess]
 
-    def run(
-        self, program: str, *arguments: str | Path, account: Account, timeout: float | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run one of the programs as the account, without the caller's PG* variables, and keep its words.
-
-        PostgreSQL's messages are asked for in English, because failures are recognised by them.
-        """
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
-        environment |= {"LC_ALL": "C", "HOME": "/"}
+    def run(self, program: str, *arguments: str | Path, account: Account) -> subprocess.CompletedProcess[str]:
+        """Run one of the programs as the account and keep its words."""
         other: dict[str, object] = {}
         if account.is_other:
             other = {"user": account.uid, "group": account.gid, "extra_groups": []}
         return subprocess.run(
             [self.folder / program, *arguments],
-            env=environment,
+            env=clean_environment() | {"HOME": "/"},
             cwd="/",
             umask=0o077,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=timeout,
             check=False,
             **other,  # pyright: ignore[reportArgumentType, reportCallIssue]
         )
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without PG* variables, and English, because failures are recognised by their words."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return kept | {"LC_ALL": "C"}
 
 
 def binary_folders(root: Path = Path("/"), path: str | None = None) -> Iterable[Path]:
