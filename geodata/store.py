@@ -1,6 +1,6 @@
 """The one way into the database: sessions opened for a viewer, under row-level security."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from geodata.errors import UserError
 from geodata.viewer import Viewer
+from geodata.viewer_pool import Rows, Statement, ViewerPool
 
 APP_ROLE = "ioc_app"
 
@@ -70,6 +71,14 @@ class Store:
     @cached_property
     def _owner_engine(self) -> Engine:
         return create_engine(sqlalchemy_url(self.owner_url), pool_pre_ping=True)
+
+    @cached_property
+    def _viewer_pool(self) -> ViewerPool:
+        return ViewerPool(self.app_url, self.pool_size)
+
+    async def read(self, viewer: Viewer, statements: Sequence[Statement]) -> list[Rows]:
+        """Rows of each statement, as ``viewer`` may see them: for tiles and other short, frequent reads."""
+        return await self._viewer_pool.read(viewer, statements)
 
     @asynccontextmanager
     async def connection(self, viewer: Viewer) -> AsyncIterator[AsyncConnection[Any]]:
@@ -139,6 +148,8 @@ class Store:
         """Close every pool that was opened."""
         if "_async_pool" in self.__dict__:
             await self._async_pool.close()
+        if "_viewer_pool" in self.__dict__:
+            await self._viewer_pool.close()
         if "_pool" in self.__dict__:
             self._pool.close()
         for name in ("_app_engine", "_owner_engine"):

@@ -60,6 +60,25 @@ CREATE FUNCTION ioc.visible_dataset_ids() RETURNS integer[] LANGUAGE sql STABLE 
     ) AS granted
 $$;
 
+-- What every process that serves viewers must know of all datasets, whoever is looking: which version is
+-- published. It tells of datasets, never of rows, and the program shows a viewer only what the rights allow.
+CREATE FUNCTION ioc.published_datasets()
+RETURNS TABLE (
+    id integer, code text, title_zh text, title_en text, department_code text, target text,
+    sensitivity smallint, synthetic boolean, fields jsonb, source_note text,
+    version_id integer, published_at timestamptz, rows_loaded integer, extent jsonb, dimensions integer[]
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ioc, public, pg_temp AS $$
+    SELECT d.id, d.code, d.title_zh, d.title_en, d.department_code, d.target, d.sensitivity, d.synthetic,
+        d.fields, d.source_note, v.id, v.published_at, v.rows_loaded, v.extent,
+        CASE d.target WHEN 'departmental_feature' THEN (
+            SELECT array_agg(DISTINCT ST_Dimension(f.geom)) FROM departmental_feature f
+            WHERE f.dataset_id = d.id AND f.geom IS NOT NULL
+        ) END
+    FROM dataset d JOIN dataset_version v ON v.id = d.published_version_id
+    ORDER BY d.id
+$$;
+
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ioc_app') THEN
