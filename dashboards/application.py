@@ -1,0 +1,46 @@
+"""Builds the Dash application on the FastAPI server that carries tiles, features and search."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import dash
+from fastapi import FastAPI
+
+from dashboards.one_map import one_map
+from dashboards.page_frame import ASSETS, page_frame
+from dashboards.wording import texts
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """What the pages must know of the district. Angles in degrees of CGCS2000."""
+
+    district_zh: str = "武昌区"
+    district_en: str = "Wuchang"
+    extent: tuple[float, float, float, float] = (114.262, 30.473, 114.430, 30.628)
+    meridian: int = 114
+    zone_crs: str = "EPSG:4547"
+    review_number: str | None = None
+    synthetic: bool = False
+
+    def as_page_data(self) -> dict[str, Any]:
+        """The settings as the browser code reads them."""
+        return asdict(self)
+
+
+def create_dash(server: FastAPI, settings: MapSettings) -> dash.Dash:
+    """The Dash application on ``server``; own routes must be on it before, since Dash takes the rest."""
+    data = settings.as_page_data()
+    app = dash.Dash(
+        __name__,
+        server=server,  # pyright: ignore[reportArgumentType] -- typed for Flask, documented for FastAPI
+        backend="fastapi",
+        assets_folder=str(ASSETS),
+        include_assets_files=False,
+        index_string=page_frame(data),
+        title=texts("zh")["page_title"],
+        update_title="",
+        add_log_handler=False,
+    )
+    app.layout = one_map(data)
+    return app

@@ -1,0 +1,72 @@
+/* The catalogue of layers for this viewer and which of them are switched on. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const CHECK_SECONDS = 60;
+  let all = [];
+
+  const catalogueUrl = () => `/layers?theme=${ioc.memory.theme}`;
+  const find = (id) => all.find((layer) => layer.id === id);
+  const isOn = (id) => ioc.memory.layers[id] ?? Boolean(find(id)?.visible_by_default);
+  const opacityOf = (id) => ioc.memory.opacity[id] ?? 1;
+
+  function take(catalogue) {
+    all = catalogue.layers;
+    return all;
+  }
+
+  async function load() {
+    return take(await ioc.service.getAtLast(catalogueUrl()));
+  }
+
+  function changed() {
+    ioc.mapView.refresh(all);
+    ioc.tell("layers", all);
+  }
+
+  function turn(id, on) {
+    ioc.remember({ layers: { ...ioc.memory.layers, [id]: on } });
+    changed();
+  }
+
+  function turnMany(ids, on) {
+    ioc.remember({ layers: { ...ioc.memory.layers, ...Object.fromEntries(ids.map((id) => [id, on])) } });
+    changed();
+  }
+
+  function fade(id, opacity) {
+    ioc.remember({ opacity: { ...ioc.memory.opacity, [id]: opacity } });
+    ioc.mapView.refresh(all);
+  }
+
+  function restoreDefaults() {
+    ioc.remember({ layers: {}, opacity: {} });
+    changed();
+  }
+
+  /** Whether the layer is drawn at this tile zoom. */
+  const inZoom = (layer, zoom) => zoom >= (layer.min_zoom ?? 0) && zoom < (layer.max_zoom ?? 24) + 1;
+
+  /** Ids that a click asks about: switched on, drawn at this zoom, and more than background. */
+  const asked = (zoom) => all.filter((layer) => isOn(layer.id) && inZoom(layer, zoom)).map((layer) => layer.id);
+
+  const fingerprint = (layers) => JSON.stringify(layers.map((layer) => [layer.id, layer.version, layer.style]));
+
+  /** Follows new versions and changed rights, so that a wall screen never shows yesterday's data. */
+  function follow() {
+    setInterval(async () => {
+      const before = fingerprint(all);
+      const catalogue = await ioc.service.getAtLast(catalogueUrl());
+      if (fingerprint(catalogue.layers) === before) return;
+      take(catalogue);
+      changed();
+    }, CHECK_SECONDS * 1000);
+  }
+
+  ioc.on("theme", async () => {
+    await load();
+    changed();
+  });
+
+  ioc.layers = { load, find, isOn, opacityOf, turn, turnMany, fade, restoreDefaults, inZoom, asked, follow, all: () => all };
+})();

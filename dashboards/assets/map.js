@@ -1,0 +1,196 @@
+/* The map: Leaflet from dash-leaflet, MapLibre GL inside it, redraw policy, recovery of failed tiles, highlight. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const NEVER = 2147483647; // milliseconds, the longest timer a browser takes
+  const RETRY_SECONDS = 5;
+  const SYMBOL_PIXELS = 48;
+  const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+  let leaflet = null;
+  let layer = null;
+  let gl = null;
+  let leafletReady;
+  let firstComplete;
+  const leafletCreated = new Promise((resolve) => (leafletReady = resolve));
+  ioc.ready = new Promise((resolve) => (firstComplete = resolve));
+
+  if (window.L) {
+    window.L.Map.addInitHook(function () {
+      leaflet = ioc.leaflet = this;
+      leafletReady(this);
+    });
+  }
+
+  /** The name of what draws: tells a graphics card from software rendering. Empty without WebGL. */
+  function renderer() {
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("webgl2") || canvas.getContext("webgl");
+    if (!context) return "";
+    const extension = context.getExtension("WEBGL_debug_renderer_info");
+    const name = context.getParameter(extension ? extension.UNMASKED_RENDERER_WEBGL : context.RENDERER);
+    context.getExtension("WEBGL_lose_context")?.loseContext();
+    return name || "WebGL";
+  }
+
+  /** A GL layer that leaves its picture to CSS while the map moves, and draws it anew when it rests. */
+  function restingLayer(options) {
+    const Resting = window.L.MaplibreGL.extend({
+      _update(event) {
+        if (this._map && !this._zooming) {
+          // Drawing before the container moves: both reach the screen in one frame, nothing jumps.
+          this._transformGL(this._glMap);
+          this._glMap.redraw();
+        }
+        window.L.MaplibreGL.prototype._update.call(this, event);
+      },
+    });
+    const resting = new Resting({ ...options, updateInterval: NEVER, padding: 0.25 });
+    leaflet.on("moveend", () => resting._update());
+    return resting;
+  }
+
+  function setState(state) {
+    document.body.dataset.mapState = state;
+  }
+
+  async function start(layers) {
+    await leafletCreated;
+    const drawnBy = renderer();
+    if (!drawnBy) return fail("map_no_webgl");
+    if (!window.maplibregl || !window.L.MaplibreGL) return fail("map_libraries_missing");
+    const software = SOFTWARE.test(drawnBy);
+    document.body.dataset.rendering = software ? "software" : "gpu";
+    ioc.view.restore(layers);
+    const options = {
+      style: ioc.mapStyle.assemble(layers),
+      interactive: false,
+      fadeDuration: 0,
+      refreshExpiredTiles: false,
+      maxTileCacheZoomLevels: 8,
+      pixelRatio: software ? 1 : undefined,
+      localIdeographFontFamily: ioc.token("font").join(","),
+    };
+    layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: 0.1 });
+    layer.addTo(leaflet);
+    gl = ioc.map = layer.getMaplibreMap();
+    listen();
+    return gl;
+  }
+
+  function fail(key) {
+    setState("failed");
+    ioc.banner.show(key, "bad");
+    return null;
+  }
+
+  function listen() {
+    setState("loading");
+    gl.on("styleimagemissing", (event) => addSymbol(event.id));
+    gl.on("dataloading", () => setState("loading"));
+    gl.on("idle", () => {
+      setState("complete");
+      firstComplete(gl);
+      if (!failed.size) ioc.banner.clear("problem_tiles");
+    });
+    gl.on("error", onError);
+    gl.on("webglcontextlost", () => setState("loading"));
+    gl.on("webglcontextrestored", () => gl.redraw());
+  }
+
+  /** Draws "name:colour" from the symbol's SVG, at twice the size so that it stays crisp. */
+  function addSymbol(id) {
+    const [name, colour] = id.split(":");
+    const svg = ioc.page.symbols[name];
+    if (!svg || gl.hasImage(id)) return;
+    const blank = { width: SYMBOL_PIXELS, height: SYMBOL_PIXELS, data: new Uint8Array(SYMBOL_PIXELS ** 2 * 4) };
+    gl.addImage(id, blank, { pixelRatio: 2 });
+    const image = new Image(SYMBOL_PIXELS, SYMBOL_PIXELS);
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = SYMBOL_PIXELS;
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 2, 2, SYMBOL_PIXELS - 4, SYMBOL_PIXELS - 4);
+      if (gl.hasImage(id)) gl.updateImage(id, context.getImageData(0, 0, SYMBOL_PIXELS, SYMBOL_PIXELS));
+    };
+    const sized = svg.replace("<svg ", `<svg width="${SYMBOL_PIXELS}" height="${SYMBOL_PIXELS}" `);
+    image.src = `data:image/svg+xml,${encodeURIComponent(sized.replaceAll("currentColor", colour))}`;
+  }
+
+  const failed = new Set();
+  let retry = null;
+
+  function onError(event) {
+    if (event.error?.status === 401) return ioc.service.goToSignIn();
+    if (!event.sourceId) return console.error(event.error);
+    failed.add(event.sourceId);
+    ioc.banner.show("problem_tiles", "warn");
+    if (!retry) retry = setTimeout(reloadFailed, RETRY_SECONDS * 1000);
+    return undefined;
+  }
+
+  function reloadFailed() {
+    retry = null;
+    const sources = [...failed];
+    failed.clear();
+    for (const id of sources) {
+      const source = gl.getSource(id);
+      if (source?.setTiles) source.setTiles(source.tiles);
+    }
+  }
+
+  /** Brings the map in line with the catalogue, the theme and the switches; unchanged tiles are kept. */
+  function refresh(layers) {
+    if (gl) gl.setStyle(ioc.mapStyle.assemble(layers), { diff: true });
+    if (gl && highlighted) highlight(highlighted);
+  }
+
+  let highlighted = null;
+
+  function highlight(feature) {
+    highlighted = feature;
+    const features = feature ? [{ type: "Feature", properties: {}, geometry: feature.geometry }] : [];
+    gl?.getSource("highlight")?.setData({ type: "FeatureCollection", features });
+  }
+
+  /** Space that panels cover, so that what is flown to ends up in the clear part of the map. */
+  function clearPart() {
+    const wide = (id) => {
+      const node = document.getElementById(id);
+      return node && !node.hidden && node.dataset.open !== "false" ? node.offsetWidth + 24 : 24;
+    };
+    return { paddingTopLeft: [wide("layer-panel"), 72], paddingBottomRight: [wide("record-card"), 52] };
+  }
+
+  function flyTo(target) {
+    if (target.bbox && target.bbox[2] > target.bbox[0]) {
+      const [west, south, east, north] = target.bbox;
+      leaflet.fitBounds([[south, west], [north, east]], { ...clearPart(), maxZoom: 19 });
+    } else {
+      leaflet.setView([target.lat, target.lon], Math.max(leaflet.getZoom(), target.zoom || 18));
+    }
+  }
+
+  /** Zoom as tiles count it: Leaflet's is one more, because its tiles are half as wide. */
+  const tileZoom = () => leaflet.getZoom() - 1;
+
+  ioc.mapView = { start, refresh, highlight, flyTo, tileZoom, clearPart };
+
+  /** Where the map looks: kept in the address (#zoom/lat/lon) so that a link shows the same place. */
+  ioc.view = {
+    restore(layers) {
+      const [zoom, lat, lon] = location.hash.slice(1).split("/").map(Number);
+      if (Number.isFinite(zoom) && Number.isFinite(lat) && Number.isFinite(lon)) leaflet.setView([lat, lon], zoom, { animate: false });
+      else this.home(layers, { animate: false });
+      leaflet.on("moveend", () => {
+        const { lat: north, lng: east } = leaflet.getCenter();
+        history.replaceState(null, "", `#${leaflet.getZoom()}/${north.toFixed(5)}/${east.toFixed(5)}`);
+      });
+    },
+    home(layers, options) {
+      const whole = layers.find((entry) => entry.id === "district") || layers.find((entry) => entry.extent);
+      const [west, south, east, north] = whole?.extent || ioc.page.settings.extent;
+      leaflet.fitBounds([[south, west], [north, east]], { ...clearPart(), ...options });
+    },
+  };
+})();

@@ -1,0 +1,109 @@
+/* Puts base map and layer styles together into one MapLibre style. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  // From the ground up; a style's layer names its place in metadata.slot, or its type decides.
+  const SLOTS = ["ground", "area", "line", "line-label", "point", "label", "point-label"];
+  const SLOT_OF_TYPE = { background: "ground", fill: "area", line: "line", circle: "point", symbol: "label" };
+  const OPACITY = {
+    fill: ["fill-opacity"],
+    line: ["line-opacity"],
+    circle: ["circle-opacity", "circle-stroke-opacity"],
+    symbol: ["icon-opacity", "text-opacity"],
+  };
+  // Everything is in the tiles of this zoom; closer views enlarge them and fetch nothing more.
+  const DEEPEST_TILE_ZOOM = 16;
+
+  const baseLayers = () => ioc.page.base_map[ioc.memory.theme];
+  const baseNames = () => new Set(baseLayers().map((layer) => layer["source-layer"]).filter(Boolean));
+  const isBase = (layer) => baseNames().has(layer.id);
+
+  /** An opacity value or expression, made fainter by a factor; zoom curves keep their shape. */
+  function fainter(value, factor) {
+    if (typeof value === "number") return value * factor;
+    if (!Array.isArray(value)) return factor;
+    const first = value[0] === "interpolate" ? 4 : value[0] === "step" ? 2 : 0;
+    if (!first) return ["*", factor, value];
+    return value.map((part, index) => (index >= first && (index - first) % 2 === 0 ? fainter(part, factor) : part));
+  }
+
+  function withOpacity(layer, factor) {
+    if (factor === 1 || !OPACITY[layer.type]) return layer;
+    const paint = { ...layer.paint };
+    for (const name of OPACITY[layer.type]) paint[name] = fainter(paint[name] ?? 1, factor);
+    return { ...layer, paint };
+  }
+
+  function placed(layer, owner, source, inBase) {
+    const slot = layer.metadata?.slot || (inBase ? "ground" : SLOT_OF_TYPE[layer.type]);
+    const visibility = !owner || ioc.layers.isOn(owner.id) ? "visible" : "none";
+    const assembled = { ...layer, layout: { ...layer.layout, visibility }, metadata: { slot, layer: owner?.id } };
+    if (source) assembled.source = source;
+    if (!inBase) {
+      assembled.id = `${owner.id}/${layer.id}`;
+      assembled["source-layer"] = owner.id;
+    }
+    return withOpacity(assembled, owner ? ioc.layers.opacityOf(owner.id) : 1);
+  }
+
+  function tileUrl(layers) {
+    const version = layers.map((layer) => layer.version ?? 0).join("-");
+    return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}`;
+  }
+
+  function sourceOf(layers) {
+    const shallowest = Math.min(...layers.map((layer) => layer.min_zoom ?? 0));
+    const deepest = Math.max(...layers.map((layer) => Math.max(layer.point_min_zoom ?? 0, shallowest)));
+    return {
+      type: "vector",
+      tiles: [tileUrl(layers)],
+      minzoom: Math.floor(shallowest),
+      maxzoom: Math.max(DEEPEST_TILE_ZOOM, Math.ceil(deepest)),
+    };
+  }
+
+  function bySlot(layers) {
+    return layers
+      .map((layer, index) => ({ layer, rank: SLOTS.indexOf(layer.metadata.slot), index }))
+      .sort((one, other) => one.rank - other.rank || one.index - other.index)
+      .map(({ layer }) => layer);
+  }
+
+  const GEOMETRY_RANK = { polygon: 0, line: 1, point: 2 };
+  ioc.geometryKind = function (layer) {
+    const name = String(layer.geometry || "").toLowerCase();
+    return name.includes("polygon") ? "polygon" : name.includes("line") ? "line" : "point";
+  };
+
+  /** The whole MapLibre style for the catalogue's layers in the chosen theme. */
+  function assemble(layers) {
+    const byId = new Map(layers.map((layer) => [layer.id, layer]));
+    const base = layers.filter(isBase);
+    const thematic = layers
+      .filter((layer) => !isBase(layer))
+      .sort((one, other) => GEOMETRY_RANK[ioc.geometryKind(one)] - GEOMETRY_RANK[ioc.geometryKind(other)]);
+    const sources = { highlight: { type: "geojson", data: { type: "FeatureCollection", features: [] } } };
+    if (base.length) sources.base = sourceOf(base);
+    for (const layer of thematic) sources[layer.id] = sourceOf([layer]);
+    const drawn = baseLayers()
+      .filter((layer) => !layer["source-layer"] || byId.has(layer["source-layer"]))
+      .map((layer) => placed(layer, byId.get(layer["source-layer"]), layer["source-layer"] && "base", true));
+    for (const layer of thematic) drawn.push(...layer.style.map((part) => placed(part, layer, layer.id, false)));
+    return { version: 8, sources, layers: [...bySlot(drawn), ...highlightLayers()], transition: { duration: 0 } };
+  }
+
+  function highlightLayers() {
+    const colour = ioc.token("highlight");
+    const only = (...kinds) => ["in", ["geometry-type"], ["literal", kinds]];
+    const lines = only("LineString", "MultiLineString", "Polygon", "MultiPolygon");
+    return [
+      { id: "highlight-area", type: "fill", source: "highlight", filter: only("Polygon", "MultiPolygon"), paint: { "fill-color": colour, "fill-opacity": 0.1 } },
+      { id: "highlight-casing", type: "line", source: "highlight", filter: lines, layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": colour, "line-opacity": 0.28, "line-width": 10 } },
+      { id: "highlight-line", type: "line", source: "highlight", filter: lines, layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": colour, "line-width": 2.4 } },
+      { id: "highlight-halo", type: "circle", source: "highlight", filter: only("Point", "MultiPoint"), paint: { "circle-radius": 17, "circle-color": colour, "circle-opacity": 0.16 } },
+      { id: "highlight-ring", type: "circle", source: "highlight", filter: only("Point", "MultiPoint"), paint: { "circle-radius": 12, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": colour, "circle-stroke-width": 2.2 } },
+    ];
+  }
+
+  ioc.mapStyle = { assemble, isBase, tileUrl, baseNames };
+})();

@@ -1,0 +1,37 @@
+/* Starts the one map page: the catalogue is fetched while Dash is still building the page. */
+(function () {
+  "use strict";
+  const ioc = window.ioc;
+
+  /** Resolves when Dash has put the page's frame into the document. */
+  function framed() {
+    return new Promise((resolve) => {
+      const present = () => document.getElementById("one-map");
+      if (present()) return resolve();
+      const watcher = new MutationObserver(() => {
+        if (!present()) return;
+        watcher.disconnect();
+        resolve();
+      });
+      watcher.observe(document.body, { childList: true, subtree: true });
+      return undefined;
+    });
+  }
+
+  async function start() {
+    ioc.applyTheme(ioc.memory.theme);
+    ioc.applyLanguage(ioc.memory.language);
+    await framed();
+    const layers = await ioc.layers.load();
+    if (!(await ioc.mapView.start(layers))) return;
+    ioc.layerPanel.start();
+    ioc.searchBox.start();
+    ioc.recordCard.start();
+    ioc.statusBar.start();
+    ioc.layers.follow();
+    ioc.header.start();
+    document.getElementById("map-loading").remove();
+  }
+
+  start().catch((problem) => ioc.banner.show("problem_start", "bad", problem.message));
+})();

@@ -1,0 +1,105 @@
+/* The page's own data (texts, themes, symbols, settings), remembered choices and small helpers for elements. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const page = JSON.parse(document.getElementById("ioc-page").textContent);
+  const MEMORY = "ioc.one_map";
+
+  ioc.page = page;
+  ioc.events = new EventTarget();
+
+  /** Tells all modules that something changed: theme, language, layers, record. */
+  ioc.tell = (name, detail) => ioc.events.dispatchEvent(new CustomEvent(name, { detail }));
+  ioc.on = (name, listener) => ioc.events.addEventListener(name, (event) => listener(event.detail));
+
+  function readMemory() {
+    try {
+      return JSON.parse(localStorage.getItem(MEMORY)) || {};
+    } catch {
+      return {}; // storage switched off, or written by another version
+    }
+  }
+
+  ioc.memory = Object.assign({ theme: "night", language: "zh", layers: {}, opacity: {}, grouping: "theme" }, readMemory());
+
+  ioc.remember = function (changes) {
+    Object.assign(ioc.memory, changes);
+    try {
+      localStorage.setItem(MEMORY, JSON.stringify(ioc.memory));
+    } catch {
+      // a browser that stores nothing still works; it only forgets
+    }
+  };
+
+  /** The interface text of a key in the chosen language, with {name} replaced. */
+  ioc.text = function (key, values) {
+    const text = page.texts[ioc.memory.language][key];
+    return text.replace(/\{(\w+)\}/g, (_, name) => (values && name in values ? values[name] : ""));
+  };
+
+  /** The zh or en variant of a catalogue entry: title_zh/title_en, label_zh/label_en … */
+  ioc.named = (thing, field) => thing[`${field}_${ioc.memory.language}`] || thing[`${field}_zh`] || "";
+
+  ioc.token = (name) => page.themes[ioc.memory.theme][name];
+
+  /** An element with attributes, `on…` listeners and children; null children are left out. */
+  ioc.element = function (tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    return node;
+  };
+
+  const ICONS = {
+    search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 20 20",
+    close: "M6 6l12 12M18 6 6 18",
+    info: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 11v5M12 8v.2",
+    chevron: "M8 10l4 4 4-4",
+    panel: "M4 5h16v14H4zM9.5 5v14",
+    full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+    plus: "M12 5v14M5 12h14",
+    minus: "M5 12h14",
+    home: "M4 11l8-7 8 7M6 9.5V20h12V9.5",
+    target: "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 2v4M12 18v4M2 12h4M18 12h4",
+    copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+    user: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4.5 20c.5-4 3.5-6 7.5-6s7 2 7.5 6",
+    layers: "M12 4l9 5-9 5-9-5zM4 13.5l8 4.5 8-4.5",
+    pin: "M12 21s-7-6.5-7-11.5a7 7 0 0 1 14 0C19 14.5 12 21 12 21zM12 7.5a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4z",
+  };
+
+  /** A line icon of the interface. */
+  ioc.icon = function (name) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("class", "icon");
+    svg.setAttribute("aria-hidden", "true");
+    const path = document.createElementNS(svg.namespaceURI, "path");
+    path.setAttribute("d", ICONS[name]);
+    svg.append(path);
+    return svg;
+  };
+
+  /** A symbol of the map in a colour, as an element for lists and legends. */
+  ioc.symbol = function (name, colour) {
+    const holder = ioc.element("span", { class: "symbol", "aria-hidden": "true", style: `color:${colour}` });
+    holder.innerHTML = page.symbols[name] || "";
+    return holder;
+  };
+
+  ioc.applyTheme = function (theme) {
+    ioc.remember({ theme });
+    document.documentElement.dataset.theme = theme;
+    ioc.tell("theme", theme);
+  };
+
+  ioc.applyLanguage = function (language) {
+    ioc.remember({ language });
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+    document.title = ioc.text("page_title");
+    ioc.tell("language", language);
+  };
+})();

@@ -1,0 +1,155 @@
+/* What lies under a click: the features by layer, and the record of the chosen one, highlighted on the map. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const el = (...parts) => ioc.element(...parts);
+  const GEOMETRY_ORDER = { point: 0, line: 1, polygon: 2 };
+  let asking = null;
+  let shown = { state: "closed", found: [], chosen: 0, at: null };
+
+  const root = () => document.getElementById("record-card");
+
+  function flatten(answer) {
+    const order = (layer) => GEOMETRY_ORDER[ioc.geometryKind(ioc.layers.find(layer) || {})];
+    return answer.layers
+      .flatMap((layer) => layer.features.map((feature) => ({ ...feature, layer: layer.layer })))
+      .sort((one, other) => order(one.layer) - order(other.layer) || ioc.mapStyle.isBase({ id: one.layer }) - ioc.mapStyle.isBase({ id: other.layer }));
+  }
+
+  async function identify(latlng) {
+    asking?.abort();
+    asking = new AbortController();
+    const at = { lon: latlng.lng, lat: latlng.lat };
+    const layers = ioc.layers.asked(ioc.mapView.tileZoom());
+    if (!layers.length) return set({ state: "empty", found: [], chosen: 0, at });
+    set({ state: "busy", found: [], chosen: 0, at });
+    const query = new URLSearchParams({ lon: at.lon.toFixed(8), lat: at.lat.toFixed(8), zoom: ioc.mapView.tileZoom(), layers: layers.join(",") });
+    try {
+      const found = flatten(await ioc.service.get(`/identify?${query}`, { signal: asking.signal }));
+      set({ state: found.length ? "found" : "empty", found, chosen: 0, at });
+      if (found.length) choose(0);
+    } catch (problem) {
+      if (problem.name !== "AbortError") set({ state: "problem", found: [], chosen: 0, at, problem: problem.message });
+    }
+    return undefined;
+  }
+
+  function set(next) {
+    shown = next;
+    if (next.state !== "found") ioc.mapView.highlight(null);
+    draw();
+  }
+
+  async function choose(index) {
+    shown.chosen = index;
+    draw();
+    const feature = shown.found[index];
+    if (!feature.geometry || !feature.record) Object.assign(feature, await whole(feature.layer, feature.id));
+    if (shown.found[shown.chosen] !== feature) return;
+    ioc.mapView.highlight(feature);
+    draw();
+  }
+
+  async function whole(layer, id) {
+    const answer = await ioc.service.get(`/features/${layer}/items/${id}`);
+    return { geometry: answer.geometry, record: answer.record };
+  }
+
+  /** Opens the record of one known feature, as the search does. */
+  async function open(layer, id, title, at) {
+    set({ state: "found", found: [{ layer, id, title }], chosen: 0, at });
+    try {
+      await choose(0);
+    } catch (problem) {
+      set({ state: "problem", found: [], chosen: 0, at, problem: problem.message });
+    }
+  }
+
+  function close() {
+    asking?.abort();
+    set({ state: "closed", found: [], chosen: 0, at: null });
+  }
+
+  function draw() {
+    root().hidden = shown.state === "closed";
+    root().dataset.state = shown.state;
+    if (shown.state === "closed") return root().replaceChildren();
+    const feature = shown.found[shown.chosen];
+    const layer = feature && ioc.layers.find(feature.layer);
+    return root().replaceChildren(
+      el("div", { class: "panel-head" },
+        el("div", { class: "record-title" },
+          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("h2", {}, feature ? feature.title || feature.id : words())),
+        ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
+      ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
+      foot(feature));
+  }
+
+  function words() {
+    return ioc.text({ busy: "record_busy", empty: "record_none", problem: "record" }[shown.state]);
+  }
+
+  function list() {
+    return el("div", { class: "found" },
+      el("p", { class: "quiet" }, ioc.text("record_found", { count: shown.found.length })),
+      el("ul", { role: "listbox", "aria-label": ioc.text("record") }, shown.found.map((feature, index) => {
+        const layer = ioc.layers.find(feature.layer);
+        return el("li", { role: "option", "aria-selected": String(index === shown.chosen) },
+          el("button", { type: "button", onclick: () => choose(index) },
+            ioc.layerPanel.swatch(entryOf(layer, feature)), el("span", {}, feature.title || String(feature.id)),
+            el("span", { class: "quiet" }, layer ? ioc.named(layer, "title") : feature.layer)));
+      })));
+  }
+
+  /** The legend entry of the feature's own class, so that the list shows its colour on the map. */
+  function entryOf(layer, feature) {
+    const values = new Set((feature.record || []).map((field) => field.value));
+    return layer?.legend?.find((entry) => entry.value && values.has(entry.value)) || layer?.legend?.[0];
+  }
+
+  function record(feature) {
+    if (!feature.record) return el("p", { class: "empty", role: "status" }, ioc.text("record_busy"));
+    const filled = feature.record.filter((field) => textOf(field));
+    return el("dl", { class: "record" }, filled.map((field) =>
+      el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
+  }
+
+  const textOf = (field) => (field.text ?? field.value ?? "") === "" ? "" : String(field.text ?? field.value);
+
+  /** The unit, unless the formatted text ends with it already. */
+  const unitOf = (field) => (field.unit && !textOf(field).endsWith(field.unit) ? el("span", { class: "unit" }, ` ${field.unit}`) : null);
+
+  function foot(feature) {
+    if (!shown.at) return "";
+    const at = `${shown.at.lon.toFixed(6)}, ${shown.at.lat.toFixed(6)}`;
+    const copy = async (event) => {
+      await navigator.clipboard?.writeText(at);
+      event.target.textContent = ioc.text("copied");
+    };
+    return el("div", { class: "panel-foot" },
+      el("span", { class: "quiet figures" }, at),
+      el("button", { type: "button", class: "text-button", onclick: copy }, ioc.text("record_copy")),
+      feature?.geometry ? el("button", { type: "button", class: "text-button", onclick: () => ioc.mapView.flyTo(extentOf(feature.geometry)) }, ioc.text("record_zoom")) : null);
+  }
+
+  function extentOf(geometry) {
+    const numbers = geometry.coordinates.flat(Infinity);
+    const lons = numbers.filter((_, index) => index % 2 === 0);
+    const lats = numbers.filter((_, index) => index % 2 === 1);
+    const bbox = [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
+    return { bbox, lon: bbox[0], lat: bbox[1], zoom: 19 };
+  }
+
+  function start() {
+    ioc.leaflet.on("click", (event) => identify(event.latlng));
+    ioc.on("language", draw);
+    ioc.on("layers", draw);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.defaultPrevented) close();
+    });
+  }
+
+  ioc.recordCard = { start, open, close, identify };
+})();

@@ -1,0 +1,77 @@
+/* Requests to the server, with one behaviour for a lost session, a refused request and an unreachable server. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const RETRY_SECONDS = [2, 5, 10, 20, 30];
+
+  class ServiceProblem extends Error {
+    constructor(message, status) {
+      super(message);
+      this.status = status;
+    }
+  }
+
+  function goToSignIn() {
+    ioc.banner.show("signed_out", "bad");
+    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
+  }
+
+  async function get(path, options) {
+    let response;
+    try {
+      response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+    } catch (failure) {
+      if (failure.name === "AbortError") throw failure;
+      throw new ServiceProblem(ioc.text("problem_server"), 0);
+    }
+    if (response.status === 401 || response.redirected) {
+      goToSignIn();
+      throw new ServiceProblem(ioc.text("signed_out"), 401);
+    }
+    if (!response.ok) {
+      const problem = await response.json().catch(() => ({}));
+      const detail = problem.detail || problem.title || response.statusText;
+      throw new ServiceProblem(ioc.text("problem_answer", { status: response.status, detail }), response.status);
+    }
+    return response.json();
+  }
+
+  /** Like get, but waits and tries again while the server is unreachable or failing. */
+  async function getAtLast(path) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const answer = await get(path);
+        ioc.banner.clear("problem_server");
+        return answer;
+      } catch (problem) {
+        if (problem.status !== 0 && problem.status < 500) throw problem;
+        ioc.banner.show("problem_server", "warn");
+        await pause(RETRY_SECONDS[Math.min(attempt, RETRY_SECONDS.length - 1)]);
+      }
+    }
+  }
+
+  const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+  /** The strip under the header that says what is wrong, and goes when it is right again. */
+  const banner = {
+    key: null,
+    node: () => document.getElementById("banner"),
+    show(key, level, message) {
+      if (this.key === key && !message) return;
+      this.key = key;
+      const node = this.node();
+      node.dataset.level = level;
+      node.replaceChildren(message || ioc.text(key));
+      node.hidden = false;
+    },
+    clear(key) {
+      if (this.key !== key) return;
+      this.key = null;
+      this.node().hidden = true;
+    },
+  };
+
+  ioc.banner = banner;
+  ioc.service = { get, getAtLast, goToSignIn };
+})();

@@ -1,0 +1,70 @@
+"""The one map page ``/``: the frame that the browser code fills, with the Leaflet map in it."""
+
+from typing import Any
+
+from dash import html
+from dash_leaflet.MapContainer import MapContainer
+
+from dashboards.wording import texts
+
+LARGEST_ZOOM = 21
+
+
+def one_map(settings: dict[str, Any]) -> html.Div:
+    """Layout of the page; ``settings`` as ``dashboards.application.MapSettings.as_page_data`` gives it."""
+    words = texts("zh")
+    west, south, east, north = settings["extent"]
+    return html.Div(
+        id="one-map",
+        children=[
+            html.Main([_map([(south + north) / 2, (west + east) / 2])], id="map-frame"),
+            html.Header(
+                [
+                    html.Div(html.Img(src="/assets/emblem.svg", alt=""), className="emblem"),
+                    html.H1(
+                        [html.Strong(settings["district_zh"]), html.Span(words["product"])], id="header-title"
+                    ),
+                    html.Div(id="search-box", role="search"),
+                    html.Div(id="header-tools"),
+                ],
+                id="header",
+            ),
+            html.Div(id="banner", role="alert", hidden=True),
+            html.Button(
+                _panel_icon(),
+                id="show-layers",
+                hidden=True,
+                title=words["show_panel"],
+                className="icon-button",
+            ),
+            html.Aside(id="layer-panel"),
+            html.Aside(id="record-card", hidden=True, **_aria(live="polite")),
+            html.Div(id="map-buttons"),
+            html.Div([html.I(), words["map_loading"]], id="map-loading", role="status"),
+            html.Footer(id="status-bar"),
+        ],
+    )
+
+
+def _map(center: list[float]) -> MapContainer:
+    return MapContainer(
+        id="map",
+        center=center,
+        zoom=13,
+        minZoom=9,
+        maxZoom=LARGEST_ZOOM,
+        zoomControl=False,
+        attributionControl=False,
+        trackViewport=False,
+        wheelDebounceTime=60,
+        wheelPxPerZoomLevel=100,
+        style={"height": "100%", "width": "100%"},
+    )
+
+
+def _panel_icon() -> html.Span:
+    return html.Span("☰", **_aria(hidden="true"))
+
+
+def _aria(**attributes: str) -> dict[str, Any]:
+    return {f"aria-{name}": value for name, value in attributes.items()}

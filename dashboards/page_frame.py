@@ -1,0 +1,101 @@
+"""The HTML frame of the Dash pages: themes as CSS properties, page data and scripts in their order.
+
+Scripts are named here and not found by Dash, because their order matters (MapLibre before its Leaflet
+binding, both after dash-leaflet and before the renderer) and because Dash sorts them by name.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import styles
+from dashboards.wording import LANGUAGES, texts
+
+ASSETS = Path(__file__).parent / "assets"
+STYLESHEETS = ("vendor/maplibre-gl.css", "one_map.css")
+SCRIPTS = (
+    "vendor/maplibre-gl.js",
+    "vendor/leaflet-maplibre-gl.js",
+    "page.js",
+    "service.js",
+    "coordinates.js",
+    "map_style.js",
+    "map.js",
+    "layers.js",
+    "layer_panel.js",
+    "record_card.js",
+    "search_box.js",
+    "status_bar.js",
+    "header.js",
+    "one_map.js",
+)
+FRAME = """<!DOCTYPE html>
+<html lang="zh-CN" data-theme="night">
+<head>
+{{%metas%}}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{%title%}}</title>
+<link rel="icon" type="image/svg+xml" href="{icon}">
+{{%css%}}
+<style>{theme_css}</style>
+{stylesheets}
+<script>
+try {{
+  document.documentElement.dataset.theme = JSON.parse(localStorage.getItem("ioc.one_map")).theme;
+}} catch {{}}
+</script>
+</head>
+<body data-map-state="loading">
+{{%app_entry%}}
+<script type="application/json" id="ioc-page">{page}</script>
+<footer>
+{{%config%}}
+{{%scripts%}}
+{scripts}
+{{%renderer%}}
+</footer>
+</body>
+</html>
+"""
+
+
+def page_frame(settings: dict[str, Any]) -> str:
+    """Dash's ``index_string`` with everything the browser code needs before its first request."""
+    page = {
+        "settings": settings,
+        "texts": {language: texts(language) for language in LANGUAGES},
+        "themes": {theme: styles.theme_tokens(theme) for theme in styles.THEMES},
+        "base_map": {theme: styles.base_map(theme) for theme in styles.THEMES},
+        "symbols": styles.symbols(),
+    }
+    return FRAME.format(
+        icon=asset_url("emblem.svg"),
+        theme_css=theme_css(),
+        stylesheets="\n".join(f'<link rel="stylesheet" href="{asset_url(name)}">' for name in STYLESHEETS),
+        scripts="\n".join(f'<script src="{asset_url(name)}"></script>' for name in SCRIPTS),
+        # "</" would end the script element, "{%" would be taken for a placeholder of Dash.
+        page=_compact(page).replace("</", "<\\/").replace("{%", "{\\u0025"),
+    )
+
+
+def theme_css() -> str:
+    """The colour tokens of every theme as CSS custom properties under ``[data-theme]``."""
+    rules = []
+    for theme in styles.THEMES:
+        tokens = {name: value for name, value in styles.theme_tokens(theme).items() if isinstance(value, str)}
+        scheme = tokens.pop("scheme")
+        properties = "".join(f"--{name}:{value};" for name, value in tokens.items())
+        rules.append(f"[data-theme={theme}]{{color-scheme:{scheme};{properties}}}")
+    return "\n".join(rules)
+
+
+def asset_url(name: str) -> str:
+    """URL of an asset that changes with its content, so that browsers may keep it."""
+    path = ASSETS / name
+    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "missing"
+    return f"/assets/{name}?v={mark}"
+
+
+def _compact(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

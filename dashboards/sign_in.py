@@ -1,0 +1,64 @@
+"""The sign-in page: plain HTML that works without any script."""
+
+from html import escape
+
+from dashboards.page_frame import asset_url, theme_css
+from dashboards.wording import texts
+
+PAGE = """<!DOCTYPE html>
+<html lang="{lang}" data-theme="night">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{sign_in} · {product}</title>
+<link rel="icon" type="image/svg+xml" href="{emblem}">
+<style>{theme_css}</style>
+<link rel="stylesheet" href="{stylesheet}">
+</head>
+<body>
+<div class="contours" aria-hidden="true"></div>
+<main>
+<header>
+<img src="{emblem}" alt="" width="56" height="56">
+<p class="district">{district}</p>
+<h1>{product}</h1>
+<p class="lead">{lead}</p>
+</header>
+<form method="post">
+{error}
+<label for="name">{name}</label>
+<input id="name" name="name" autocomplete="username" autocapitalize="none" required autofocus>
+<label for="password">{password}</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">{sign_in}</button>
+{hint}
+</form>
+<footer><p>{note}</p><a href="?lang={other}" hreflang="{other}">{other_language}</a></footer>
+</main>
+</body>
+</html>
+"""
+
+
+def sign_in_page(language: str, error: str | None = None, demo_hint: bool = False) -> str:
+    """HTML of the sign-in page in zh or en; any ``error`` says that name and password do not match."""
+    words = texts(language)
+    failed = f'<p class="error" role="alert">{escape(words["sign_in_failed"])}</p>' if error else ""
+    hint = f'<p class="hint">{escape(words["sign_in_demo"])}</p>' if demo_hint else ""
+    return PAGE.format(
+        lang="zh-CN" if language == "zh" else "en",
+        other="en" if language == "zh" else "zh",
+        emblem=asset_url("emblem.svg"),
+        stylesheet=asset_url("sign_in.css"),
+        theme_css=theme_css(),
+        error=failed,
+        hint=hint,
+        district=escape(words["district"]),
+        product=escape(words["product"]),
+        lead=escape(words["sign_in_lead"]),
+        name=escape(words["sign_in_name"]),
+        password=escape(words["sign_in_password"]),
+        sign_in=escape(words["sign_in"]),
+        note=escape(words["sign_in_note"]),
+        other_language=escape(words["other_language"]),
+    )
