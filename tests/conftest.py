@@ -10,11 +10,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from geodata import migrate
 from geodata.store import Store
 from ioc.embedded_postgis import APP_ROLE, EXTENSIONS, OWNER_ROLE, EmbeddedPostgis
+
+# No time limit per example: a loaded machine proves nothing.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A cluster that is thrown away needs no crash safety; that makes tests several times faster.
 FLEETING = {
