@@ -22,7 +22,7 @@ from geodata.errors import UserError
 _ROWS_AT_A_TIME = 10_000
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _X_NAMES = frozenset(
-    ["x", "lon", "lng", "long", "longitude", "easting", "east", "经度", "东经", "东坐标", "横坐标"]
+    ["x", "x坐标", "lon", "lng", "long", "longitude", "easting", "east", "经度", "东经", "东坐标", "横坐标"]
 )
 _Y_NAMES = frozenset(
     ["y", "y坐标", "lat", "latitude", "northing", "north", "纬度", "北纬", "北坐标", "纵坐标"]
@@ -98,7 +98,7 @@ def is_number(text: str) -> bool:
 
 
 def convert_csv(lines: Iterable[str], output: TextIO, conversion: Conversion) -> None:
-    """Convert two columns of a CSV: those a header names x and y (lon, lat, 经度, 纬度 …), else the first two.
+    """Convert two columns of a CSV: those a header names x and y (lon, lat, 经度 …), else the first two.
 
     Each is overwritten in place; other columns and empty lines stay as they are. Streams. On a line that
     cannot be converted it raises UserError with the line's number; the lines before it have been written,

@@ -33,6 +33,7 @@ from geodata.coordinates.frame import (
 )
 from geodata.coordinates.gcj02 import Floats
 from geodata.coordinates.local_frame import FARTHEST
+from geodata.coordinates.measure import Geometries
 from geodata.errors import UserError
 
 _Mapping: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats]]
@@ -73,7 +74,7 @@ def convert(
 
 
 def convert_geometries(
-    geometries: ArrayLike,
+    geometries: Geometries,
     source: Frame | str,
     target: Frame | str,
     parameters: DatumParameters | None = None,

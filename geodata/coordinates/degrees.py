@@ -162,17 +162,17 @@ def _angle(text: str, axis: Axis | None, packed: Packing | None) -> Angle:
     if len(body) > 60:
         raise _UnreadableError(Fault.NOT_AN_ANGLE)
     marks, body = _take_marks(body)
+    minus = body.startswith("-")
+    degrees = _magnitude(body[1:].lstrip() if body[:1] in ("+", "-") else body, packed)
     named = _axis_of(marks)
     if axis and named and named != axis:
         raise _UnreadableError(Fault.WRONG_AXIS)
-    minus = body.startswith("-")
-    if minus and any(mark in _NEGATIVE for mark in marks):
+    opposite = any(mark in _NEGATIVE for mark in marks)
+    if minus and opposite:
         raise _UnreadableError(Fault.CONTRADICTORY)
-    degrees = _magnitude(body[1:].lstrip() if body[:1] in ("+", "-") else body, packed)
     if degrees > LIMIT[axis or named or "lon"]:
         raise _UnreadableError(Fault.OUT_OF_RANGE)
-    negative = minus or any(mark in _NEGATIVE for mark in marks)
-    return Angle(-degrees if negative else degrees, axis or named)
+    return Angle(-degrees if minus or opposite else degrees, axis or named)
 
 
 def _take_marks(body: str) -> tuple[list[str], str]:

@@ -42,7 +42,7 @@ _NAMES = {
         "epsg4490",
         "4490",
     ),
-    "WGS84": ("wgs84", "wgs1984", "gps", "crs84", "ogccrs84", "epsg4326", "4326"),
+    "WGS84": ("wgs84", "wgs1984", "gps", "crs84", "ogccrs84", "urnogcdefcrsogc1.3crs84", "epsg4326", "4326"),
     "GCJ-02": ("gcj02", "gcj", "高德", "腾讯", "火星", "火星坐标", "amap"),
     "BD-09": ("bd09", "bd09ll", "百度", "baidu"),
     "EPSG:3857": ("webmercator", "web墨卡托", "墨卡托", "900913", "epsg900913"),

@@ -3,18 +3,24 @@
 Measured along geodesics, so nothing depends on a projection or its zone.
 """
 
+from collections.abc import Collection
+from typing import TypeAlias
+
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike
 from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
 
 from geodata.coordinates.gcj02 import Floats
 from geodata.coordinates.local_frame import CGCS2000_INVERSE_FLATTENING, CGCS2000_SEMI_MAJOR_AXIS
 
+Geometries: TypeAlias = BaseGeometry | Collection[BaseGeometry | None]
+
 CGCS2000_ELLIPSOID = Geod(a=CGCS2000_SEMI_MAJOR_AXIS, rf=CGCS2000_INVERSE_FLATTENING)
 
 
-def geodesic_length(geometries: ArrayLike) -> Floats:
+def geodesic_length(geometries: Geometries) -> Floats:
     """Length of each geometry in metres: polygons along all their rings, points 0, None NaN."""
     shapes = np.atleast_1d(np.asarray(geometries, dtype=object))
     lengths = np.where(shapely.is_missing(shapes), np.nan, 0.0)
@@ -27,7 +33,7 @@ def geodesic_length(geometries: ArrayLike) -> Floats:
     return lengths
 
 
-def geodesic_area(geometries: ArrayLike) -> Floats:
+def geodesic_area(geometries: Geometries) -> Floats:
     """Area of each geometry in square metres, holes taken off; 0 for points and lines, NaN for None."""
     shapes = np.atleast_1d(np.asarray(geometries, dtype=object))
     areas = np.where(shapely.is_missing(shapes), np.nan, 0.0)
