@@ -1,0 +1,63 @@
+"""Holds rows against their job's rules."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from etl.job import Check, Job, Severity
+from etl.rows import Rows
+from etl.rules import RULES, Finding
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule that some rows break."""
+
+    rule: str
+    severity: Severity
+    finding: Finding
+
+    @property
+    def count(self) -> int:
+        return int(self.finding.rows.sum())
+
+
+def check(job: Job, rows: Rows) -> list[Breach]:
+    """All breaches; ``rows.refused`` marks afterwards the rows that may not be loaded."""
+    breaches = []
+    for declared in effective_checks(job, rows):
+        finding = RULES[declared.rule](rows, **declared.parameters)
+        if finding.rows.any():
+            breaches.append(Breach(declared.rule, declared.severity, finding))
+            if declared.severity == "error":
+                rows.refused |= finding.rows
+    return breaches
+
+
+def effective_checks(job: Job, rows: Rows) -> list[Check]:
+    """The job's checks and those that every table needs, uniqueness last: a refused row blocks no other."""
+    declared = list(job.checks)
+    named = {(one.rule, one.parameters.get("column")) for one in declared}
+    needed = [Check(rule="given", column="code")]  # type: ignore[call-arg]
+    if job.has_geometry:
+        needed += [Check(rule="geometry"), Check(rule="geometry_repaired", severity="warning")]
+    for column in job.model.__table__.columns:
+        if column.name in job.fields and not column.nullable and column.name != "code":
+            needed.append(Check(rule="given", column=column.name))  # type: ignore[call-arg]
+    needed += [Check(rule="readable", severity="warning", column=name) for name in rows.unreadable]  # type: ignore[call-arg]
+    every = [one for one in needed if (one.rule, one.parameters.get("column")) not in named] + declared
+    uniqueness = [one for one in every if one.rule == "unique"]
+    if not any(one.parameters["column"] == "code" for one in uniqueness):
+        uniqueness.append(Check(rule="unique", column="code"))  # type: ignore[call-arg]
+    return [one for one in every if one.rule != "unique"] + uniqueness
+
+
+def warnings_of(breaches: list[Breach], length: int) -> list[list[str] | None]:
+    """Names of the warnings each row carries, None for most."""
+    texts: list[list[str] | None] = [None] * length
+    for breach in breaches:
+        if breach.severity == "warning":
+            for row in np.flatnonzero(breach.finding.rows):
+                text = breach.rule if breach.finding.field is None else f"{breach.rule}:{breach.finding.field}"
+                texts[row] = [*(texts[row] or []), text]
+    return texts

@@ -1,0 +1,293 @@
+"""Declarative jobs: one TOML file says what a dataset is, where its file lies and how its rows are read.
+
+Packaged jobs lie in ``etl/jobs``; a job of one's own is any other file of the same form. Adding a dataset is
+adding a file.
+"""
+
+import inspect
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from etl.rules import RULES
+from geodata.errors import UserError
+from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
+
+PACKAGED = Path(__file__).parent / "jobs"
+DEPARTMENTS = Path(__file__).parent / "departments.toml"
+OWN_COLUMNS = frozenset({"dataset_id", "id", "sensitivity", "source_row", "warnings", "geom", "geom_3857"})
+
+Severity = Literal["error", "warning"]
+Value = str | int | float | bool
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Part):
+    """Where a target column's values come from: a source column, several joined, a constant or the row number."""
+
+    source: str | None = None
+    join: tuple[str, ...] = ()
+    separator: str = ""
+    constant: Value | None = None
+    row: bool = False
+    optional: bool = False
+    """A source column that older files lack: null instead of an error."""
+    factor: float | None = None
+    """Multiplies numbers into the target's unit."""
+    values: dict[str, str] = {}
+    """Words of the file → words of the store; other words stay."""
+    date: str | None = None
+    """The date's form after ``strftime``; without it ISO, YYYYMMDD, YYYY/M/D and Excel dates are read."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [self.source is not None, bool(self.join), self.constant is not None, self.row]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of source, join, constant, row")
+        return self
+
+
+def _column(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+AnyColumn = Annotated[Column, BeforeValidator(_column)]
+
+
+class Attribute(_Part):
+    """A declared field of a layer of the generic table."""
+
+    name: str
+    source: AnyColumn
+    label_zh: str
+    label_en: str
+    unit: str | None = None
+    type: Literal["text", "number", "integer", "date"] = "text"
+
+
+class SourceFile(_Part):
+    """The file as it is handed in, relative to the hand-over folder."""
+
+    path: str
+    format: Literal["vector", "csv", "excel"] | None = None
+    """Default: by the file's ending."""
+    layer: str | None = None
+    sheet: str | None = None
+    header_row: int = Field(1, ge=1)
+    header_contains: tuple[str, ...] = ()
+    """Column names by which the header row is found, where titles stand above it."""
+    encoding: str | None = None
+    delimiter: str = ","
+    x: str | None = None
+    y: str | None = None
+    crs: str | None = None
+    """Frame of the coordinates; needed with x and y, and overrides what a file says of itself."""
+    parameters: str | None = None
+    """File with the parameters of a local frame or an old datum, relative to the job file."""
+
+    @model_validator(mode="after")
+    def _coordinates(self) -> Self:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("give both x and y or none of them")
+        if self.x and not (self.crs or self.parameters):
+            raise ValueError("coordinates in columns need crs, such as GCJ-02 or EPSG:4547")
+        return self
+
+
+class Code(_Part):
+    """What a column of codes is, so that it is brought to its form in the store and checked."""
+
+    kind: Literal["component", "device", "credit", "area"]
+    edition: str = "2013"
+    """Edition of component codes of 16 digits."""
+    type: str | None = None
+    """Column that receives the code's class."""
+    original: str | None = None
+    """Column that keeps the code as the file has it."""
+
+
+class Assignment(_Part):
+    """How a row's area is found."""
+
+    by: Literal["unit_grid", "community", "street", "district", "code", "reference", "none"] = "community"
+    tolerance_m: float = Field(0.0, ge=0)
+    """Rows this near to an area belong to it when they lie in none."""
+    column: str = "code"
+    """With ``code``: the column that holds an area code; with ``reference``: the code of the other row."""
+    table: str | None = None
+    """With ``reference``: the table of the other row."""
+    position: bool = False
+    """With ``reference``: take the other row's place too."""
+
+
+class Check(_Part):
+    """A rule to hold the rows against; further keys are the rule's own parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    rule: str
+    severity: Severity = "error"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.rule not in RULES:
+            raise ValueError(f"rule “{self.rule}” is unknown; the rules are {', '.join(sorted(RULES))}")
+        try:
+            inspect.signature(RULES[self.rule]).bind(None, **self.parameters)
+        except TypeError as error:
+            raise ValueError(f"rule “{self.rule}”: {error}") from error
+        return self
+
+
+class Search(_Part):
+    """Columns of the entry by which a row is found; templates such as ``{address}`` are not needed."""
+
+    title: str
+    subtitle: str | None = None
+
+
+class Job(_Part):
+    """One dataset: what it is, where its file lies, and how its rows are read, checked and found."""
+
+    code: str
+    text: str
+    folder: Path
+    title_zh: str
+    title_en: str
+    department: str
+    target: str
+    sensitivity: int = Field(1, ge=1, le=3)
+    area_bound: bool = True
+    synthetic: bool = False
+    source_note: str | None = None
+    after: tuple[str, ...] = ()
+    """Jobs to run before this one when a whole folder is loaded."""
+    source: SourceFile
+    fields: dict[str, AnyColumn]
+    attributes: tuple[Attribute, ...] = ()
+    codes: dict[str, Code] = {}
+    assign: Assignment = Assignment()
+    measure: dict[str, Literal["length", "area"]] = {}
+    """Columns filled from the geometry: metres along it or square metres, on the ellipsoid."""
+    search: Search | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def has_geometry(self) -> bool:
+        return issubclass(VERSIONED_MODELS[self.target], Feature)
+
+    @property
+    def model(self) -> Any:
+        return VERSIONED_MODELS[self.target]
+
+    @property
+    def declared_fields(self) -> list[dict[str, Any]]:
+        """The fields of a generic layer, as ``dataset.fields`` keeps them."""
+        return [a.model_dump(exclude={"source"}) for a in self.attributes]
+
+    @property
+    def reads_tables(self) -> frozenset[str]:
+        """Tables whose published rows this job's result depends on."""
+        tables = set()
+        if self.assign.by == "reference" and self.assign.table:
+            tables.add(self.assign.table)
+        elif self.assign.by not in ("none", "code"):
+            tables |= {"unit_grid", "community", "street", "district"}
+        for check in self.checks:
+            tables |= set(getattr(RULES[check.rule], "reads", ()))
+            if "table" in check.parameters and check.rule == "references":
+                tables.add(check.parameters["table"])
+        return frozenset(tables)
+
+    @model_validator(mode="after")
+    def _fits_target(self) -> Self:
+        if self.target not in VERSIONED_MODELS:
+            raise ValueError(f"target: no table “{self.target}”; the tables are {', '.join(VERSIONED_MODELS)}")
+        columns = set(self.model.__table__.columns.keys()) - OWN_COLUMNS
+        named = {*self.fields, *self.codes, *self.measure}
+        for column in sorted(named - columns):
+            raise ValueError(f"fields.{column}: table {self.target} has no such column to fill")
+        if "code" not in self.fields:
+            raise ValueError("fields.code is missing: name the column that identifies a row, or code = {row = true}")
+        if self.attributes and self.model is not DepartmentalFeature:
+            raise ValueError("attributes belong to target departmental_feature only")
+        return self
+
+
+def load_job(path: Path) -> Job:
+    """Read a job file.
+
+    Raises:
+        UserError: names the file and the key that is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise UserError(f"Job file {path} cannot be read: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"Job file {path} is not valid TOML: {error}.") from error
+    content = {"code": path.stem, **content}
+    try:
+        job = Job(text=text, folder=path.parent, **{k: v for k, v in content.items() if k not in ("text", "folder")})
+    except ValidationError as error:
+        raise UserError(f"Job file {path}: {_first_fault(error)}.") from error
+    if job.department not in departments():
+        known = ", ".join(departments())
+        raise UserError(f"Job file {path}: department: “{job.department}” is unknown; the departments are {known}.")
+    return job
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def find_job(name: str) -> Job:
+    """The packaged job of that name, or the job in the file of that path."""
+    packaged = PACKAGED / f"{name}.toml"
+    if packaged.is_file():
+        return load_job(packaged)
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return load_job(path)
+    known = ", ".join(sorted(file.stem for file in PACKAGED.glob("*.toml")))
+    raise UserError(f"There is no job “{name}”; give the path of a job file (.toml) or one of {known}.")
+
+
+def packaged_jobs() -> list[Job]:
+    """All packaged jobs, each after those it names in ``after``."""
+    jobs = {file.stem: load_job(file) for file in sorted(PACKAGED.glob("*.toml"))}
+    ordered: dict[str, Job] = {}
+
+    def place(code: str, waiting: tuple[str, ...]) -> None:
+        if code in waiting:
+            raise UserError(f"The jobs {' → '.join((*waiting, code))} wait for one another: mend their “after”.")
+        if code in ordered or code not in jobs:
+            return
+        for earlier in jobs[code].after:
+            place(earlier, (*waiting, code))
+        ordered[code] = jobs[code]
+
+    for code in jobs:
+        place(code, ())
+    return list(ordered.values())
+
+
+@cache
+def departments() -> dict[str, tuple[str, str]]:
+    """Chinese and English names of the departments that may own a dataset, by code."""
+    with DEPARTMENTS.open("rb") as file:
+        return {code: (names["zh"], names["en"]) for code, names in tomllib.load(file).items()}

@@ -1,0 +1,182 @@
+"""Writes checked rows as a new version of their dataset: all of it in one transaction, or none."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+from psycopg import Connection
+
+from etl.assign import representative_points
+from etl.check import Breach, warnings_of
+from etl.dataset_record import update_dataset
+from etl.job import Job
+from etl.normalise import arrow
+from etl.rows import Rows
+from etl.search_entries import pinyin_columns
+from geodata.binary_copy import copy_rows, postgres_type
+from geodata.dataset_version import Version, apply_retention, create_tables, index_tables, publish
+from geodata.feature_id import feature_ids
+
+SRID = 4490
+
+CopyColumns = dict[str, tuple[str, pa.Array]]
+Progress = Callable[[int], None]
+
+
+def write_version(
+    connection: Connection[Any],
+    job: Job,
+    version: Version,
+    rows: Rows,
+    breaches: list[Breach],
+    progress: Progress | None = None,
+) -> None:
+    """Fill, index and publish a version within the connection's current transaction; then apply retention."""
+    accepted = np.flatnonzero(~rows.refused)
+    columns = feature_columns(job, version, rows, breaches, accepted)
+    create_tables(connection, version)
+    copy_rows(connection, "version", f"{job.target}_{version.id}", columns, progress)
+    if job.search:
+        entries = _search_columns(job, rows, columns, accepted)
+        copy_rows(connection, "version", f"search_entry_{version.id}", entries)
+    index_tables(connection, version)
+    write_quarantine(connection, version.id, rows, breaches)
+    update_dataset(connection, job)
+    _record_counts(connection, version, rows, breaches, accepted)
+    publish(connection, version)
+    apply_retention(connection, version.dataset_id)
+
+
+def feature_columns(
+    job: Job, version: Version, rows: Rows, breaches: list[Breach], accepted: np.ndarray
+) -> CopyColumns:
+    """The accepted rows as the target table's columns, ready to COPY."""
+    chosen = pa.array(accepted)
+    codes = arrow(rows.columns["code"]).take(chosen)
+    warned = warnings_of(breaches, len(rows))
+    columns: CopyColumns = {
+        "dataset_id": ("int4", _constant(version.dataset_id, len(accepted))),
+        "id": ("int8", pa.array(feature_ids(job.code, codes))),
+        "sensitivity": ("int2", _constant(job.sensitivity, len(accepted))),
+        "source_row": ("int4", pa.array(rows.source_row[accepted])),
+        "warnings": ("text[]", _lists(warned, accepted)),
+        "area_code": ("text", pa.array(rows.area_code, pa.large_string()).take(chosen)),
+    }
+    table = job.model.__table__.columns
+    for name, values in rows.columns.items():
+        columns[name] = (postgres_type(table[name]), arrow(values).take(chosen))
+    if rows.geometry is not None and job.has_geometry:
+        columns["geom"] = ("geometry", _ewkb(rows.geometry[accepted]))
+    return columns
+
+
+def _constant(value: int, length: int) -> pa.Array:
+    return pa.array(np.full(length, value))
+
+
+def _lists(warned: list[list[str] | None], accepted: np.ndarray) -> pa.Array:
+    kind = pa.list_(pa.large_string())
+    if not any(warned):
+        return pa.nulls(len(accepted), kind)
+    return pa.array([warned[row] for row in accepted], kind)
+
+
+def _ewkb(geometry: np.ndarray) -> pa.Array:
+    shapes = shapely.set_srid(geometry, SRID)
+    return pa.array(shapely.to_wkb(shapes, include_srid=True, output_dimension=2), pa.large_binary())
+
+
+def _search_columns(job: Job, rows: Rows, features: CopyColumns, accepted: np.ndarray) -> CopyColumns:
+    """Search entries of those accepted rows that have a title."""
+    assert job.search is not None
+    titles = rows.columns[job.search.title].iloc[accepted].reset_index(drop=True)
+    titled = np.flatnonzero(titles.notna())
+    chosen = pa.array(titled)
+    titles = titles.iloc[titled]
+    whole, initials = pinyin_columns(titles)
+    entries: CopyColumns = {
+        name: (kind, values.take(chosen))
+        for name, (kind, values) in features.items()
+        if name in ("dataset_id", "id", "code", "sensitivity", "area_code", "source_row")
+    }
+    entries["title"] = ("text", arrow(titles))
+    entries["pinyin"], entries["initials"] = ("text", arrow(whole)), ("text", arrow(initials))
+    if job.search.subtitle:
+        subtitles = rows.columns[job.search.subtitle].iloc[accepted[titled]]
+        entries["subtitle"] = ("text", arrow(subtitles.astype("str")))
+    if rows.geometry is not None:
+        entries["geom"] = ("geometry", _ewkb(representative_points(rows.geometry[accepted[titled]])))
+    return entries
+
+
+def write_quarantine(connection: Connection[Any], version_id: int, rows: Rows, breaches: list[Breach]) -> None:
+    """Keep every refused and flagged row as the file had it, with rule and reason, one entry per breach."""
+    broken = [np.flatnonzero(breach.finding.rows) for breach in breaches]
+    kept = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *broken]))
+    raw = dict(zip(kept.tolist(), _raw_json(rows.raw.iloc[kept]), strict=True))
+    entries = []
+    for breach, marked in zip(breaches, broken, strict=True):
+        for row in marked.tolist():
+            zh, en = breach.finding.describe(row)
+            entries.append(
+                (int(rows.source_row[row]), breach.severity, breach.rule, zh, en, breach.finding.field, raw[row])
+            )
+    if not entries:
+        return
+    names = ("source_row", "severity", "rule", "reason_zh", "reason_en", "field", "raw")
+    kinds = ("int4", "text", "text", "text", "text", "text", "jsonb")
+    columns: CopyColumns = {"version_id": ("int4", _constant(version_id, len(entries)))}
+    for name, kind, values in zip(names, kinds, zip(*entries, strict=True), strict=True):
+        columns[name] = (kind, pa.array(values))
+    copy_rows(connection, "ioc", "quarantine", columns)
+
+
+def _raw_json(raw: pd.DataFrame) -> list[str]:
+    names = [str(name) for name in raw.columns]
+    cells = [[_cell(value) for value in raw[name].astype(object)] for name in raw.columns]
+    return [
+        json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).replace("\\u0000", "\\ufffd")
+        for row in zip(*cells, strict=True)
+    ]
+
+
+def _cell(value: Any) -> Any:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return str(value)
+
+
+def flagged_count(rows: Rows, breaches: list[Breach]) -> int:
+    """Accepted rows that carry a warning."""
+    flagged = rows.none()
+    for breach in breaches:
+        if breach.severity == "warning":
+            flagged |= breach.finding.rows
+    return int((flagged & ~rows.refused).sum())
+
+
+def _record_counts(
+    connection: Connection[Any], version: Version, rows: Rows, breaches: list[Breach], accepted: np.ndarray
+) -> None:
+    extent = None
+    if rows.geometry is not None and len(accepted):
+        bounds = shapely.total_bounds(rows.geometry[accepted])
+        extent = json.dumps([round(float(one), 9) for one in bounds]) if np.isfinite(bounds).all() else None
+    connection.execute(
+        """
+        UPDATE ioc.dataset_version
+        SET rows_read = %s, rows_loaded = %s, rows_refused = %s, rows_flagged = %s, extent = %s
+        WHERE id = %s
+        """,
+        [len(rows), len(accepted), len(rows) - len(accepted), flagged_count(rows, breaches), extent, version.id],
+    )

@@ -1,0 +1,56 @@
+"""The rows of a delivery on their way to the store: target columns, geometries in CGCS2000, what went wrong."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from etl.references import References
+
+
+@dataclass
+class Rows:
+    """All columns have the same length and order as the delivery's rows.
+
+    ``unreadable`` marks cells that could not be converted, by column; ``code_faults`` holds keys of the table
+    code_fault; ``stated`` keeps what the file said where the location decides; ``repaired`` marks geometries
+    that were mended, ``assigned`` rows that lie in the
+    area found for them, ``swapped`` coordinates that only fit with x and y exchanged.
+    """
+
+    columns: dict[str, pd.Series]
+    source_row: np.ndarray
+    raw: pd.DataFrame
+    geometry: np.ndarray | None
+    geometry_type: str
+    references: References
+    sources: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, np.ndarray] = field(default_factory=dict)
+    code_faults: dict[str, pd.Series] = field(default_factory=dict)
+    stated: dict[str, pd.Series] = field(default_factory=dict)
+    area_code: np.ndarray | None = None
+    assigned: np.ndarray | None = None
+    repaired: np.ndarray | None = None
+    swapped: np.ndarray | None = None
+    refused: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refused = np.zeros(len(self.source_row), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.source_row)
+
+    def none(self) -> np.ndarray:
+        """A mask of no row."""
+        return np.zeros(len(self), dtype=bool)
+
+    def source_name(self, column: str) -> str:
+        """The file's own name of a column, for people who know the file."""
+        return self.sources.get(column, column)
+
+    def raw_value(self, column: str, row: int) -> str:
+        """What the file says in the cell that a column comes from."""
+        name = self.sources.get(column)
+        value: Any = self.raw[name].iloc[row] if name in self.raw.columns else self.columns[column].iloc[row]
+        return "" if value is None or value is pd.NaT or value != value else str(value)
