@@ -46,11 +46,12 @@ def one_map(settings: dict[str, Any]) -> html.Div:
     )
 
 
-def _map(center: list[float]) -> MapContainer:
+def _map(center: Any) -> MapContainer:
     return MapContainer(
         id="map",
         center=center,
         zoom=13,
+        zoomSnap=0.25,
         minZoom=9,
         maxZoom=LARGEST_ZOOM,
         zoomControl=False,

@@ -14,7 +14,7 @@ from typing import Any
 THEMES = ("night", "day", "print")
 FOLDER = Path(__file__).parent
 TOKEN = re.compile(r"@([a-z][a-z-]*[a-z])")
-COLOUR_PROPERTIES = ("circle-color", "line-color", "fill-color", "icon-image", "text-color")
+COLOUR_PROPERTIES = ("circle-color", "line-color", "fill-color", "text-color")
 
 StyleLayer = dict[str, Any]
 
@@ -71,15 +71,17 @@ def _legend_entry(layer: StyleLayer, entry: dict[str, Any], style: list[StyleLay
     painted = {**layer.get("layout", {}), **layer.get("paint", {})}
     colour = next((_outcome(painted[name], value) for name in COLOUR_PROPERTIES if name in painted), None)
     outline = painted.get("circle-stroke-color", painted.get("fill-outline-color"))
-    symbol, _, symbol_colour = colour.partition(":") if layer["type"] == "symbol" and colour else ("", "", "")
-    if not symbol:
-        symbol = _symbol_over(style, value) if layer["type"] == "circle" else ""
+    symbol = ""
+    if "icon-image" in painted:
+        symbol, _, colour = _outcome(painted["icon-image"], value).partition(":")
+    elif layer["type"] == "circle":
+        symbol = _symbol_over(style, value)
     return {
         "zh": entry["zh"],
         "en": entry["en"],
         "value": value,
         "kind": layer["type"],
-        "colour": symbol_colour or colour,
+        "colour": colour,
         "outline": _outcome(outline, value) if outline else None,
         "opacity": _opacity(painted),
         "dashed": "line-dasharray" in painted,

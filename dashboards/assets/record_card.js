@@ -9,11 +9,16 @@
 
   const root = () => document.getElementById("record-card");
 
+  /** What is most particular first: points before lines before areas, of these the many small ones, ground last. */
   function flatten(answer) {
-    const order = (layer) => GEOMETRY_ORDER[ioc.geometryKind(ioc.layers.find(layer) || {})];
+    const rank = (id) => {
+      const layer = ioc.layers.find(id) || { id };
+      return [ioc.mapStyle.isBase(layer) ? 1 : 0, GEOMETRY_ORDER[ioc.geometryKind(layer)], -(layer.count || 0)];
+    };
+    const before = (one, other) => one.map((part, index) => part - other[index]).find((difference) => difference) || 0;
     return answer.layers
-      .flatMap((layer) => layer.features.map((feature) => ({ ...feature, layer: layer.layer })))
-      .sort((one, other) => order(one.layer) - order(other.layer) || ioc.mapStyle.isBase({ id: one.layer }) - ioc.mapStyle.isBase({ id: other.layer }));
+      .flatMap((layer) => layer.features.map((feature) => ({ ...feature, layer: layer.layer, rank: rank(layer.layer) })))
+      .sort((one, other) => before(one.rank, other.rank));
   }
 
   async function identify(latlng) {
