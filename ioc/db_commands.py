@@ -31,7 +31,7 @@ from ioc.database_backup import back_up
 from ioc.database_backup import restore as restore_backup
 from ioc.database_status import DatabaseState, database_state
 from ioc.embedded_postgis import EmbeddedPostgis
-from ioc.postgres_binaries import PostgresBinaries, find_binaries
+from ioc.postgres_binaries import PostgresBinaries, find_client
 from ioc.settings import Settings, read_settings
 
 db_app = typer.Typer(
@@ -141,8 +141,8 @@ def psql(owner: AsOwner = False) -> None:
             cluster.conninfo("ioc_owner" if owner else "ioc_app"),
         )
     else:
-        program = find_binaries().folder / "psql"
         conninfo = (settings.owner_url if owner else settings.database_url) or ""
+        program = find_client(_server_major(conninfo)).folder / "psql"
     os.execv(program, [str(program), conninfo])
 
 
@@ -159,15 +159,12 @@ def _programs(settings: Settings, store: Store) -> PostgresBinaries:
     """pg_dump and pg_restore that understand the server."""
     if settings.database_url is None:
         return EmbeddedPostgis(settings.postgis_folder).binaries
-    binaries = find_binaries()
-    with store.owner_connection() as connection:
-        server = connection.info.server_version // 10000
-    if binaries.major < server:
-        raise UserError(
-            f"The server is PostgreSQL {server} and this machine's programs are {binaries.major}: "
-            f"install them with `sudo apt-get install -y postgresql-client-{server}`."
-        )
-    return binaries
+    return find_client(_server_major(store.owner_url))
+
+
+def _server_major(url: str) -> int:
+    with Connection.connect(url) as connection:
+        return connection.info.server_version // 10000
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from geodata.errors import UserError
 
-NEEDED = ("postgres", "initdb", "pg_ctl", "pg_dump", "pg_restore", "psql")
+SERVER_PROGRAMS = ("postgres", "initdb", "pg_ctl", "pg_dump", "pg_restore", "psql")
+CLIENT_PROGRAMS = ("pg_dump", "pg_restore", "psql")
 FOLDERS = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",
@@ -48,7 +49,7 @@ class PostgresBinaries:
     def version(self) -> str:
         """Full version, such as "16.4"."""
         words = subprocess.run(
-            [self.folder / "postgres", "--version"], capture_output=True, text=True, check=True
+            [self.folder / "pg_dump", "--version"], capture_output=True, text=True, check=True
         ).stdout
         found = re.search(r"(\d+)(\.\d+|devel|beta\d+|rc\d+)?", words)
         return found.group(0) if found else words.strip()
@@ -83,19 +84,19 @@ def clean_environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C"}
 
 
-def binary_folders(root: Path = Path("/"), path: str | None = None) -> Iterable[Path]:
-    """Folders that hold all programs needed: of the distribution, of PGDG, of PATH; newest version first."""
-    candidates = [folder for pattern in FOLDERS for folder in root.glob(pattern)]
-    on_path = shutil.which("postgres", path=path)
+def binary_folders(programs: Sequence[str]) -> Iterable[Path]:
+    """Folders that hold all the programs: of the distribution, of PGDG, of PATH; newest version first."""
+    candidates = [folder for pattern in FOLDERS for folder in Path("/").glob(pattern)]
+    on_path = shutil.which("pg_dump")
     if on_path:
         candidates.append(Path(on_path).resolve().parent)
-    config = shutil.which("pg_config", path=path)
+    config = shutil.which("pg_config")
     if config:
         told = subprocess.run(
             [config, "--bindir"], capture_output=True, text=True, check=False
         ).stdout.strip()
         candidates.append(Path(told or "/"))
-    whole = {folder for folder in candidates if all(os.access(folder / name, os.X_OK) for name in NEEDED)}
+    whole = {folder for folder in candidates if all(os.access(folder / name, os.X_OK) for name in programs)}
     return sorted(whole, key=lambda folder: PostgresBinaries(folder).major, reverse=True)
 
 
@@ -105,7 +106,10 @@ def find_binaries(major: int | None = None, folders: Sequence[Path] | None = Non
     Raises:
         UserError: none is installed, or not the version asked for.
     """
-    found = [PostgresBinaries(folder) for folder in (binary_folders() if folders is None else folders)]
+    found = [
+        PostgresBinaries(folder)
+        for folder in (binary_folders(SERVER_PROGRAMS) if folders is None else folders)
+    ]
     if not found:
         raise UserError(
             f"The PostgreSQL server programs are not on this machine: install them with `{INSTALL}`, "
@@ -129,6 +133,23 @@ def find_binaries(major: int | None = None, folders: Sequence[Path] | None = Non
             f"or newer (`{INSTALL}`)."
         )
     return newest
+
+
+def find_client(server_major: int, folders: Sequence[Path] | None = None) -> PostgresBinaries:
+    """Programs that dump and restore a server's databases: of its own version, or else the next newer one.
+
+    Raises:
+        UserError: none is installed, or only older ones.
+    """
+    there = [PostgresBinaries(f) for f in (binary_folders(CLIENT_PROGRAMS) if folders is None else folders)]
+    fit = [binaries for binaries in there if binaries.major >= server_major]
+    if not fit:
+        found = ", ".join(str(binaries.major) for binaries in there) or "none"
+        raise UserError(
+            f"The server is PostgreSQL {server_major} and of its client programs this machine has {found}: "
+            f"install them with `sudo apt-get install -y postgresql-client-{server_major}`."
+        )
+    return min(fit, key=lambda binaries: binaries.major)
 
 
 def has_postgis(binaries: PostgresBinaries) -> bool:

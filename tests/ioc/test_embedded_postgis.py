@@ -15,7 +15,7 @@ import pytest
 from geodata.errors import UserError
 from ioc import embedded_postgis, postgres_binaries, postgres_folder
 from ioc.embedded_postgis import OWNER_ROLE, EmbeddedPostgis
-from ioc.postgres_binaries import PostgresBinaries, find_binaries, reason_in
+from ioc.postgres_binaries import PostgresBinaries, find_binaries, find_client, reason_in
 from ioc.postgres_tuning import MB, tuned_settings
 
 SMALL = {"shared_buffers": "32MB", "max_connections": "20"}
@@ -310,16 +310,20 @@ def test_reasons_are_found_in_the_log() -> None:
     assert reason_in("") == ""
 
 
-def test_the_newest_postgresql_is_taken(tmp_path: Path) -> None:
+def test_the_newest_server_and_the_nearest_client_are_taken(tmp_path: Path) -> None:
     folders = []
     for version in ("14.1", "16.3"):
         folder = tmp_path / version
         folder.mkdir()
-        program = folder / "postgres"
-        program.write_text(f'#!/bin/sh\necho "postgres (PostgreSQL) {version}"\n')
+        program = folder / "pg_dump"
+        program.write_text(f'#!/bin/sh\necho "pg_dump (PostgreSQL) {version}"\n')
         program.chmod(0o755)
         folders.append(folder)
     newest_first = list(reversed(folders))
     assert find_binaries(folders=newest_first).version == "16.3"
     assert find_binaries(14, folders=newest_first).version == "14.1"
     assert PostgresBinaries(folders[0]).major == 14
+    assert find_client(14, folders=newest_first).version == "14.1"
+    assert find_client(15, folders=newest_first).version == "16.3"
+    with pytest.raises(UserError, match="postgresql-client-17"):
+        find_client(17, folders=newest_first)
