@@ -1,11 +1,11 @@
-"""Reading for viewers at the rate of map tiles: pooled connections that keep the rights they were opened with.
+"""Reading for viewers at the rate of map tiles: pooled connections that keep the rights they last had.
 
 Opening a viewer session for one short read costs as much as the read (a transaction and a resolution of
 rights: 430 instead of 670 tiles a second). Here a connection keeps the rights of the viewer it last read
 for, and is given others before it reads for a viewer whose rights differ in anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, OperationalError
@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from geodata.viewer import Rights, Viewer
 
-Statement = tuple[LiteralString | Composed, Sequence[Any]]
+Statement = tuple[bytes | Composed, Sequence[Any] | Mapping[str, Any]]
 Rows = list[tuple[Any, ...]]
 
 TAKE_RIGHTS: LiteralString = """

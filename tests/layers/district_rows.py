@@ -124,8 +124,8 @@ HERITAGE = Rows(
         jsonb_build_object('age', 100 + i, 'species', '银杏') AS attributes, {PLACE} AS geom
     FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
-    fields="""[{"name": "age", "zh": "树龄", "en": "Age", "unit": "a"},
-               {"name": "species", "zh": "树种", "en": "Species"}]""",
+    fields="""[{"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "type": "integer"},
+               {"name": "species", "label_zh": "树种", "label_en": "Species", "unit": null, "type": "text"}]""",
 )
 DISTRICT = (COMPONENT, PIPE_SEGMENT, CAMERA, STREET, PLACE_NAME, HERITAGE)
 

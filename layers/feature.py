@@ -1,0 +1,74 @@
+"""One feature by its id, with its geometry and record."""
+
+import json
+from typing import Any
+
+from psycopg import sql
+
+from geodata.store import Store
+from geodata.viewer import Viewer
+from layers.catalogue import Catalogue
+from layers.layer import Layer
+from layers.problem import NotFoundError
+from layers.record import record, record_columns
+from layers.tile_sql import row_filter
+
+GEOJSON_DIGITS = 9
+"""Decimals of a degree: a tenth of a millimetre."""
+LARGEST_ID = 2**63 - 1
+
+
+def visible_layer(catalogue: Catalogue, viewer: Viewer, layer_id: str) -> tuple[Layer, list[int]]:
+    """A layer and the ids of its datasets, of what the viewer may see.
+
+    Raises:
+        NotFoundError: there is no such layer, as far as this viewer may know.
+    """
+    layer = catalogue.by_id.get(layer_id)
+    dataset_ids = [d.id for d in catalogue.visible_datasets(layer, viewer)] if layer else []
+    if layer is None or not dataset_ids:
+        raise NotFoundError(f"There is no layer “{layer_id[:80]}”: GET /layers lists those there are.")
+    return layer, dataset_ids
+
+
+def row_parameters(layer: Layer, dataset_ids: list[int]) -> dict[str, Any]:
+    """The parameters of ``row_filter``."""
+    conditions = {f"where_{column}": list(values) for column, values in layer.where.items()}
+    return {"datasets": dataset_ids, **conditions}
+
+
+async def feature(
+    store: Store, catalogue: Catalogue, viewer: Viewer, layer_id: str, feature_id: int
+) -> dict[str, Any]:
+    """The feature as GeoJSON in CGCS2000 degrees, with ``title`` and ``record`` beside its geometry.
+
+    Raises:
+        NotFoundError: there is none, as far as this viewer may know.
+    """
+    layer, dataset_ids = visible_layer(catalogue, viewer, layer_id)
+    absent = NotFoundError(f"The layer “{layer_id}” has no feature {feature_id}.")
+    if not -LARGEST_ID <= feature_id <= LARGEST_ID:
+        raise absent
+    statement = sql.SQL(
+        "SELECT ST_AsGeoJSON(geom, {digits}), {columns} FROM ioc.{table} WHERE id = %(id)s AND {filter}"
+    ).format(
+        digits=sql.Literal(GEOJSON_DIGITS),
+        columns=record_columns(layer),
+        table=sql.Identifier(layer.table),
+        filter=row_filter(layer),
+    )
+    parameters = {"id": feature_id, **row_parameters(layer, dataset_ids)}
+    (rows,) = await store.read(viewer, [(statement, parameters)])
+    if not rows:
+        raise absent
+    geometry, *row = rows[0]
+    title, entries = record(layer, tuple(row))
+    return {
+        "type": "Feature",
+        "id": feature_id,
+        "geometry": json.loads(geometry) if geometry else None,
+        "properties": {entry["name"]: entry["value"] for entry in entries},
+        "layer": layer.id,
+        "title": title,
+        "record": entries,
+    }

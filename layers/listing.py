@@ -1,0 +1,89 @@
+"""The catalogue as a viewer gets it: layers in groups, with their styles, legends, fields and freshness."""
+
+from typing import Any
+
+from geodata.viewer import SENSITIVITY, Viewer
+from layers.catalogue import Catalogue
+from layers.dataset_watch import PublishedDataset
+from layers.layer import Layer
+from layers.layer_file import THEMES
+from styles import UnknownStyleError, legend_of, style_of
+
+DEFAULT_STYLES = {"point": "default_point", "line": "default_line", "polygon": "default_polygon"}
+
+
+def listing(catalogue: Catalogue, viewer: Viewer, theme: str) -> dict[str, Any]:
+    """Layers of which the viewer may see anything, by group; ``theme`` is night, day or print."""
+    entries: dict[str, list[dict[str, Any]]] = {group.id: [] for group in THEMES}
+    for layer in catalogue:
+        datasets = catalogue.visible_datasets(layer, viewer)
+        if datasets:
+            entries[layer.theme.id].append(_entry(layer, datasets, theme))
+    return {
+        "theme": theme,
+        "groups": [
+            {
+                "id": group.id,
+                "title_zh": group.title.zh,
+                "title_en": group.title.en,
+                "layers": entries[group.id],
+            }
+            for group in THEMES
+            if entries[group.id]
+        ],
+    }
+
+
+def layer_style(layer: Layer, theme: str) -> list[dict[str, Any]]:
+    """MapLibre layers of a layer; the plain style of its geometry where there is none of its own."""
+    try:
+        return style_of(layer.style, theme)
+    except UnknownStyleError:
+        return style_of(DEFAULT_STYLES[layer.geometry], theme)
+
+
+def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> dict[str, Any]:
+    style = layer_style(layer, theme)
+    updated = [d.published_at for d in datasets if d.published_at is not None]
+    sensitivity = max(d.sensitivity for d in datasets)
+    own = datasets[0]
+    return {
+        "id": layer.id,
+        "title_zh": layer.title.zh,
+        "title_en": layer.title.en,
+        "theme": layer.theme.id,
+        "department": own.department_code,
+        "department_zh": own.department_zh,
+        "department_en": own.department_en,
+        "geometry": layer.geometry,
+        "min_zoom": layer.min_zoom,
+        "max_zoom": layer.max_zoom,
+        "point_min_zoom": layer.point_min_zoom,
+        "order": layer.order,
+        "identify": layer.identify,
+        "sensitivity": sensitivity,
+        "sensitivity_zh": SENSITIVITY[sensitivity][0],
+        "sensitivity_en": SENSITIVITY[sensitivity][1],
+        "downloadable": layer.downloadable,
+        "visible_by_default": layer.visible_by_default,
+        "style": style,
+        "legend": legend_of(style),
+        "fields": [
+            {"name": f.name, "label_zh": f.label.zh, "label_en": f.label.en, "unit": f.unit}
+            for f in layer.fields
+        ],
+        "count": sum(d.rows_loaded for d in datasets),
+        "version": "-".join(str(d.version_id) for d in datasets),
+        "extent": _around([d.extent for d in datasets if d.extent]),
+        "synthetic": any(d.synthetic for d in datasets),
+        "source_note": own.source_note,
+        "updated_at": max(updated).isoformat() if updated else None,
+        "datasets": [d.code for d in datasets],
+    }
+
+
+def _around(extents: list[list[float]]) -> list[float] | None:
+    if not extents:
+        return None
+    west, south, east, north = zip(*extents, strict=True)
+    return [min(west), min(south), max(east), max(north)]

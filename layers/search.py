@@ -1,0 +1,186 @@
+"""The search box: codes, names, pinyin and initials, and coordinates in any form that is understood."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from geodata.coordinates.position_text import parse_position
+from geodata.store import Store
+from geodata.viewer import Viewer
+from geodata.viewer_pool import Statement
+from layers.catalogue import Catalogue
+from layers.feature import row_parameters
+from layers.layer import Layer
+from layers.tile_sql import row_filter
+
+LONGEST = 160
+MOST_WORDS = 4
+CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{2,39}")
+PINYIN = re.compile(r"[a-z' ]+")
+AREA_RANK = {"district": 0, "street": 1, "community": 2, "duty_grid": 3, "unit_grid": 4}
+
+ENTRIES: LiteralString = """
+    SELECT dataset_id, id, title, subtitle, ST_X(geom), ST_Y(geom),
+        CASE
+            WHEN title = %(text)s OR code = %(text)s THEN 0
+            WHEN title LIKE %(prefix)s THEN 1
+            WHEN initials LIKE %(latin_prefix)s OR pinyin LIKE %(latin_prefix)s THEN 2
+            ELSE 3
+        END AS rank
+    FROM ioc.search_entry
+    WHERE geom IS NOT NULL AND dataset_id = ANY (%(datasets)s::int[]) AND {match}
+    ORDER BY rank, length(title), title, id LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True)
+class _Hit:
+    rank: tuple[int, ...]
+    result: dict[str, Any]
+
+
+async def search(
+    store: Store,
+    catalogue: Catalogue,
+    viewer: Viewer,
+    text: str,
+    limit: int,
+    district_frame: str = "EPSG:4547",
+) -> list[dict[str, Any]]:
+    """What the text may mean to this viewer, most likely first; nothing for an empty text.
+
+    ``district_frame`` is the zone that metres without a zone number are taken to be in.
+    """
+    text = " ".join(text.replace("\x00", " ").split())[:LONGEST]
+    if not text:
+        return []
+    position = parse_position(text, district_frame)
+    hits = [] if position is None else [_coordinate(position.lon, position.lat, position.read_as_zh)]
+    coded = _coded_layers(catalogue, viewer, text)
+    statements = [_names(catalogue, viewer, text, limit)]
+    statements += [_codes(layer, dataset_ids, text, limit) for layer, dataset_ids in coded]
+    names, *codes = await store.read(viewer, statements)
+    for row in names:
+        hits += _named(catalogue, row)
+    for (layer, _), rows in zip(coded, codes, strict=True):
+        hits += [_by_code(layer, row) for row in rows]
+    return _ranked(hits, limit)
+
+
+def like_literal(text: str) -> str:
+    """Text in which LIKE finds no wildcard."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _names(catalogue: Catalogue, viewer: Viewer, text: str, limit: int) -> Statement:
+    datasets = sorted({d.id for layer in catalogue for d in catalogue.visible_datasets(layer, viewer)})
+    parameters: dict[str, Any] = {
+        "text": text,
+        "prefix": like_literal(text) + "%",
+        "latin_prefix": like_literal(text.lower().replace(" ", "").replace("'", "")) + "%",
+        "datasets": datasets,
+        "most": limit,
+    }
+    words = text.split(" ")[:MOST_WORDS]
+    for number, word in enumerate(words):
+        parameters[f"word{number}"] = f"%{like_literal(word)}%"
+    operator = sql.SQL("ILIKE" if re.search("[A-Za-z]", text) else "LIKE")
+    every_word = sql.SQL(" AND ").join(
+        sql.SQL("title {} {}").format(operator, sql.Placeholder(f"word{number}"))
+        for number in range(len(words))
+    )
+    match: sql.Composable = sql.SQL("({})").format(every_word)
+    if PINYIN.fullmatch(text.lower()):
+        parameters["latin"] = "%" + str(parameters["latin_prefix"])
+        match = sql.SQL("({} OR pinyin LIKE %(latin)s OR initials LIKE %(latin_prefix)s)").format(every_word)
+    return sql.SQL(ENTRIES).format(match=match), parameters
+
+
+def _coded_layers(catalogue: Catalogue, viewer: Viewer, text: str) -> list[tuple[Layer, list[int]]]:
+    if not CODE.fullmatch(text) or not any(character.isdigit() for character in text):
+        return []
+    return [(layer, ids) for layer, ids in catalogue.visible_layers(viewer) if layer.search_by_code]
+
+
+def _codes(layer: Layer, dataset_ids: list[int], text: str, limit: int) -> Statement:
+    """Rows whose code begins with the text, by a range of the code index rather than by a pattern."""
+    statement = sql.SQL(
+        """
+        SELECT id, code, {title}, ST_X(ST_PointOnSurface(geom)), ST_Y(ST_PointOnSurface(geom)), {box}
+        FROM (
+            SELECT * FROM ioc.{table}
+            WHERE {filter} AND code ~>=~ %(low)s AND code ~<~ %(high)s AND geom IS NOT NULL
+            ORDER BY code USING ~<~ LIMIT %(most)s
+        ) AS coded
+        """
+    ).format(
+        title=sql.Identifier(layer.title_field),
+        box=_BOX if layer.search_kind == "area" else sql.SQL("NULL::float8[]"),
+        table=sql.Identifier(layer.table),
+        filter=row_filter(layer),
+    )
+    high = text[:-1] + chr(ord(text[-1]) + 1)
+    parameters = {"low": text, "high": high, "most": limit, **row_parameters(layer, dataset_ids)}
+    return statement, parameters
+
+
+_BOX = sql.SQL("ARRAY[ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom)]")
+
+
+def _coordinate(lon: float, lat: float, read_as: str) -> _Hit:
+    return _Hit(
+        (0,),
+        {
+            "kind": "coordinate",
+            "layer": None,
+            "id": None,
+            "title": f"{lon:.6f}, {lat:.6f}",
+            "subtitle": read_as,
+            "lon": lon,
+            "lat": lat,
+        },
+    )
+
+
+def _named(catalogue: Catalogue, row: tuple[Any, ...]) -> list[_Hit]:
+    dataset_id, feature_id, title, subtitle, lon, lat, rank = row
+    layer = catalogue.layer_of_dataset(dataset_id)
+    if layer is None:
+        return []
+    order = AREA_RANK.get(layer.table, 9)
+    return [_Hit((1, rank, order, len(title)), _result(layer, feature_id, title, subtitle, (lon, lat)))]
+
+
+def _by_code(layer: Layer, row: tuple[Any, ...]) -> _Hit:
+    feature_id, code, title, lon, lat, box = row
+    result = _result(layer, feature_id, str(title or code), code, (lon, lat))
+    if box is not None:
+        result["bbox"] = box
+    return _Hit((1, 1, AREA_RANK.get(layer.table, 9), len(code)), result)
+
+
+def _result(
+    layer: Layer, feature_id: int, title: str, subtitle: str | None, place: tuple[float, float]
+) -> dict[str, Any]:
+    return {
+        "kind": layer.search_kind,
+        "layer": layer.id,
+        "id": feature_id,
+        "title": title,
+        "subtitle": subtitle or layer.title.zh,
+        "lon": place[0],
+        "lat": place[1],
+    }
+
+
+def _ranked(hits: list[_Hit], limit: int) -> list[dict[str, Any]]:
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for hit in sorted(hits, key=lambda hit: hit.rank):
+        key = (hit.result["layer"], hit.result["id"])
+        if key not in found:
+            found[key] = hit.result
+        elif "bbox" in hit.result:
+            found[key]["bbox"] = hit.result["bbox"]
+    return list(found.values())[:limit]

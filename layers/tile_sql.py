@@ -1,0 +1,256 @@
+"""The SQL of one layer's tile, made of declared names only; everything else is a parameter.
+
+What comes out is generalised by zoom and, where a tile would still be too big, by step: 0 is the detail a
+layer is meant to have, each further step shows less.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from psycopg import sql
+
+from geodata.models import VERSIONED_MODELS
+from layers.layer import Layer, Property
+
+EXTENT = 4096
+BUFFER = 64
+"""Units around a tile in which lines and outlines are kept, of ``EXTENT`` to a side."""
+WORLD_METRES = 40_075_016.685578488
+CELLS = (22, 14, 8, 4, 1)
+"""Cells along a tile's side, by step: a spot that holds one cluster per class, or one thinned point."""
+MOST_FEATURES = (None, 4000, 1000, 250, 60)
+"""Lines or areas of a tile, the largest first, by step."""
+STEPS = len(CELLS)
+MERGE_LINES_BELOW = 14
+
+
+@dataclass(frozen=True)
+class TileAddress:
+    """A tile of the Web Mercator quadtree, y from the north."""
+
+    z: int
+    x: int
+    y: int
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in metres of EPSG:3857; neighbours share their edges to the bit."""
+        size = WORLD_METRES / 2**self.z
+        half = WORLD_METRES / 2
+        return (
+            self.x * size - half,
+            half - (self.y + 1) * size,
+            (self.x + 1) * size - half,
+            half - self.y * size,
+        )
+
+
+def tile_parameters(layer: Layer, tile: TileAddress, dataset_ids: list[int]) -> dict[str, Any]:
+    """The parameters of ``tile_statement``."""
+    west, south, east, north = tile.bounds()
+    parameters: dict[str, Any] = {
+        "z": tile.z,
+        "x": tile.x,
+        "y": tile.y,
+        "datasets": dataset_ids,
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+        "unit": (east - west) / EXTENT,
+    }
+    for column, values in layer.where.items():
+        parameters[f"where_{column}"] = list(values)
+    return parameters
+
+
+@cache
+def tile_statement(layer: Layer, zoom: int, step: int) -> bytes:
+    """SELECT of one value, the layer's Mapbox vector tile, at a zoom and a step of generalisation."""
+    if layer.geometry == "point":
+        individual = zoom >= layer.point_min_zoom and step == 0
+        if individual:
+            rows = _features(layer)
+        else:
+            rows = _thinned_points(layer, step) if layer.thin_by else _clusters(layer, step)
+    elif layer.geometry == "line":
+        rows = _merged_lines(layer, step) if zoom < MERGE_LINES_BELOW or step > 0 else _features(layer)
+        individual = zoom >= MERGE_LINES_BELOW and step == 0
+    else:
+        rows = _areas(layer, step)
+        individual = True
+    with_id = individual or (layer.geometry == "point" and layer.thin_by is not None)
+    feature_id = sql.SQL(", 'id'" if with_id else "")
+    statement = sql.SQL("SELECT ST_AsMVT(tile, {layer}, {extent}, 'geom'{id}) FROM ({rows}) AS tile").format(
+        layer=sql.Literal(layer.id), extent=sql.Literal(EXTENT), id=feature_id, rows=rows
+    )
+    return statement.as_bytes(None)
+
+
+def _features(layer: Layer) -> sql.Composed:
+    """Every feature as it is, with its id and properties."""
+    return sql.SQL("SELECT id, {properties}{geom} AS geom FROM ioc.{table} WHERE {filter}").format(
+        properties=_properties(layer.properties),
+        geom=_drawn(_place(layer)),
+        table=sql.Identifier(layer.table),
+        filter=_filter(layer, BUFFER),
+    )
+
+
+def _areas(layer: Layer, step: int) -> sql.Composed:
+    """Areas simplified, without those too small to be seen; from step 1 only the largest."""
+    return sql.SQL(
+        """
+        SELECT id, {properties}{geom} AS geom FROM ioc.{table}
+        WHERE {filter} AND ST_Area(geom_3857) >= {smallest} {limit}
+        """
+    ).format(
+        properties=_properties(layer.properties),
+        geom=_drawn(_simplified(sql.SQL("geom_3857"), 2 * 4**step)),
+        table=sql.Identifier(layer.table),
+        filter=_filter(layer, BUFFER),
+        smallest=sql.SQL("({} * %(unit)s::float8) ^ 2").format(sql.Literal(6.0 * 4**step)),
+        limit=_largest(sql.SQL("ST_Area(geom_3857)"), step),
+    )
+
+
+def _merged_lines(layer: Layer, step: int) -> sql.Composed:
+    """Lines of the same properties joined end to end, then simplified; from step 1 only the longest."""
+    kept = layer.properties if step == 0 else layer.properties[:1]
+    columns = [sql.Identifier(one.name) for one in kept]
+    names = sql.SQL("").join(sql.SQL("{}, ").format(column) for column in columns)
+    merged = sql.SQL("ST_LineMerge(ST_Collect(shape))")
+    if step > 0:
+        merged = sql.SQL("(ST_Dump({})).geom").format(merged)
+    return sql.SQL(
+        """
+        SELECT {names}{geom} AS geom FROM (
+            SELECT {names}{merged} AS line FROM (
+                SELECT {properties}geom_3857 AS shape FROM ioc.{table} WHERE {filter}
+            ) AS feature {group}
+        ) AS merged {limit}
+        """
+    ).format(
+        names=names,
+        geom=_drawn(_simplified(sql.SQL("line"), 3 * 4**step)),
+        merged=merged,
+        properties=_properties(kept),
+        table=sql.Identifier(layer.table),
+        filter=_filter(layer, BUFFER),
+        group=sql.SQL("GROUP BY {}").format(sql.SQL(", ").join(columns)) if columns else sql.SQL(""),
+        limit=_largest(sql.SQL("ST_Length(line)"), step),
+    )
+
+
+def _clusters(layer: Layer, step: int) -> sql.Composed:
+    """Counts of points by class and spot, each at the middle of its points, which lie in one tile only."""
+    cell = EXTENT / CELLS[step]
+    kind = _value(layer.cluster_class) if layer.cluster_class else sql.SQL("NULL::text")
+    return sql.SQL(
+        """
+        SELECT count(*)::integer AS count, class, ST_Point(round(avg(px)), round(avg(py))) AS geom
+        FROM (
+            SELECT {kind} AS class, (ST_X(place) - %(west)s::float8) / %(unit)s::float8 AS px,
+                (%(north)s::float8 - ST_Y(place)) / %(unit)s::float8 AS py
+            FROM (SELECT *, {place} AS place FROM ioc.{table} WHERE {filter}) AS feature
+            WHERE {within}
+        ) AS placed
+        GROUP BY class, floor(px / {cell}), floor(py / {cell})
+        """
+    ).format(
+        kind=kind,
+        place=_place(layer),
+        table=sql.Identifier(layer.table),
+        filter=_filter(layer, 0),
+        within=_within(),
+        cell=sql.Literal(cell),
+    )
+
+
+def _thinned_points(layer: Layer, step: int) -> sql.Composed:
+    """Of each spot the point with the lowest value of ``thin_by``, as itself."""
+    assert layer.thin_by is not None, "only layers that say by what"
+    return sql.SQL(
+        """
+        SELECT DISTINCT ON (cx, cy) id, {properties}{geom} AS geom
+        FROM (
+            SELECT *, floor((ST_X(place) - %(west)s::float8) / %(unit)s::float8 / {cell}) AS cx,
+                floor((%(north)s::float8 - ST_Y(place)) / %(unit)s::float8 / {cell}) AS cy
+            FROM (SELECT *, {place} AS place FROM ioc.{table} WHERE {filter}) AS feature
+            WHERE {within}
+        ) AS placed
+        ORDER BY cx, cy, {rank} NULLS LAST, id
+        """
+    ).format(
+        properties=_properties(layer.properties),
+        geom=_drawn(sql.SQL("place")),
+        place=_place(layer),
+        table=sql.Identifier(layer.table),
+        filter=_filter(layer, 0),
+        within=_within(),
+        cell=sql.Literal(EXTENT / CELLS[step]),
+        rank=sql.Identifier(layer.thin_by),
+    )
+
+
+def _filter(layer: Layer, buffer: int) -> sql.Composed:
+    around = sql.SQL("ST_TileEnvelope(%(z)s::int, %(x)s::int, %(y)s::int, margin => {})").format(
+        sql.Literal(buffer / EXTENT)
+    )
+    return sql.SQL("geom_3857 && {around} AND {rows}").format(around=around, rows=row_filter(layer))
+
+
+def row_filter(layer: Layer) -> sql.Composed:
+    """The rows of the layer's table that are the layer's; parameters ``datasets`` and ``where_…``."""
+    conditions: list[sql.Composable] = [sql.SQL("dataset_id = ANY (%(datasets)s::int[])")]
+    conditions += [
+        sql.SQL("{} = ANY ({}::text[])").format(sql.Identifier(column), sql.Placeholder(f"where_{column}"))
+        for column in layer.where
+    ]
+    return sql.SQL(" AND ").join(conditions)
+
+
+def _within() -> sql.SQL:
+    return sql.SQL(
+        """
+        ST_X(place) >= %(west)s::float8 AND ST_X(place) < %(east)s::float8
+        AND ST_Y(place) > %(south)s::float8 AND ST_Y(place) <= %(north)s::float8
+        """
+    )
+
+
+def _place(layer: Layer) -> sql.SQL:
+    """Where a feature of a point layer is shown: some components are surveyed as lines or areas."""
+    model: Any = VERSIONED_MODELS[layer.table]
+    if layer.geometry != "point" or model.geometry_type == "POINT":
+        return sql.SQL("geom_3857")
+    return sql.SQL("CASE ST_Dimension(geom_3857) WHEN 0 THEN geom_3857 ELSE ST_PointOnSurface(geom_3857) END")
+
+
+def _drawn(shape: sql.Composable) -> sql.Composed:
+    return sql.SQL("ST_AsMVTGeom({}, ST_TileEnvelope(%(z)s::int, %(x)s::int, %(y)s::int), {}, {})").format(
+        shape, sql.Literal(EXTENT), sql.Literal(BUFFER)
+    )
+
+
+def _simplified(shape: sql.Composable, units: float) -> sql.Composed:
+    return sql.SQL("ST_Simplify({}, {} * %(unit)s::float8, true)").format(shape, sql.Literal(float(units)))
+
+
+def _largest(size: sql.SQL, step: int) -> sql.Composable:
+    most = MOST_FEATURES[step]
+    if most is None:
+        return sql.SQL("")
+    return sql.SQL("ORDER BY {} DESC LIMIT {}").format(size, sql.Literal(most))
+
+
+def _properties(properties: tuple[Property, ...]) -> sql.Composed:
+    return sql.SQL("").join(
+        sql.SQL("{} AS {}, ").format(_value(one), sql.Identifier(one.name)) for one in properties
+    )
+
+
+def _value(value: Property) -> sql.Composable:
+    if value.prefix is None:
+        return sql.Identifier(value.column)
+    return sql.SQL("left({}, {})").format(sql.Identifier(value.column), sql.Literal(value.prefix))
