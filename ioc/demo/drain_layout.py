@@ -1,0 +1,134 @@
+"""Where the drains lie: trees along the roads that run to outfalls and pumping stations.
+
+Every storm drain (YS) ends at an outfall in a river or lake, every sewer (WS, and combined HS in the old town)
+at a pumping station near it. The trees are pruned from their tips until the wanted length is left.
+"""
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.roads import LANE, RoadNetwork
+
+OUTFALL_SPACING = 520.0
+OUTFALL_REACH = 230.0
+STORM, SEWER, COMBINED = "YS", "WS", "HS"
+# Combined drains are left only in lanes of the old town.
+OLD_TOWN = ("420106005", "420106006", "420106007", "420106008")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Edges of the road network as drains: edge `edge[i]` flows from junction `top[i]` to `bottom[i]`.
+
+    Rows are ordered so that every edge stands before the one it flows into.
+    """
+
+    edge: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def find_outfalls(landscape: Landscape, network: RoadNetwork) -> np.ndarray:
+    """Junctions near water, not closer to each other than the spacing."""
+    water = landscape.receiving_water
+    shapely.prepare(water)
+    points = shapely.points(network.junctions)
+    distance = shapely.distance(points, water)
+    shapely.prepare(landscape.land)
+    near = np.flatnonzero((distance < OUTFALL_REACH) & shapely.contains(landscape.land, points))
+    chosen: list[int] = []
+    for junction in near[np.argsort(distance[near], kind="stable")]:
+        away = network.junctions[chosen] - network.junctions[junction]
+        if len(away) == 0 or np.hypot(away[:, 0], away[:, 1]).min() > OUTFALL_SPACING:
+            chosen.append(int(junction))
+    return np.array(sorted(chosen))
+
+
+def drain_tree(network: RoadNetwork, outfalls: np.ndarray, ground: Floats, usable: np.ndarray) -> Tree:
+    """The cheapest way to an outfall from every junction, where going against the ground costs much."""
+    links: list[list[tuple[int, int]]] = [[] for _ in network.junctions]
+    for edge in np.flatnonzero(usable):
+        links[network.start[edge]].append((int(edge), int(network.end[edge])))
+        links[network.end[edge]].append((int(edge), int(network.start[edge])))
+    lengths = network.lengths
+    cost = np.full(len(network.junctions), np.inf)
+    cost[outfalls] = 0.0
+    way = np.full(len(network.junctions), -1)
+    onward = np.full(len(network.junctions), -1)
+    heap = [(0.0, int(junction)) for junction in outfalls]
+    settled: list[int] = []
+    done = np.zeros(len(cost), dtype=bool)
+    while heap:
+        at, below = heapq.heappop(heap)
+        if done[below]:
+            continue
+        done[below] = True
+        settled.append(below)
+        for edge, above in links[below]:
+            price = at + lengths[edge] + 120.0 * max(0.0, ground[below] - ground[above])
+            if price < cost[above]:
+                cost[above], way[above], onward[above] = price, edge, below
+                heapq.heappush(heap, (price, above))
+    top = np.array([junction for junction in reversed(settled) if way[junction] >= 0])
+    return Tree(way[top], top, onward[top])
+
+
+def prune(
+    tree: Tree, network: RoadNetwork, road_m: float, lane_m: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Which rows of the tree are kept: tips go at random until roads and lanes have the wanted lengths (metres)."""
+    lane = network.edge_class[tree.edge] == LANE
+    length = network.lengths[tree.edge]
+    row_below = {int(top): row for row, top in enumerate(tree.top)}
+    tributaries = np.zeros(len(tree.edge), dtype=int)
+    for bottom in tree.bottom:
+        if int(bottom) in row_below:
+            tributaries[row_below[int(bottom)]] += 1
+    kept = np.ones(len(tree.edge), dtype=bool)
+    left = {True: length[lane].sum(), False: length[~lane].sum()}
+    wanted = {True: lane_m, False: road_m}
+    luck = rng.random(len(tree.edge))
+    heap = [(luck[row], int(row)) for row in np.flatnonzero(tributaries == 0)]
+    heapq.heapify(heap)
+    while heap:
+        _, row = heapq.heappop(heap)
+        kind = bool(lane[row])
+        if left[kind] - length[row] / 2 < wanted[kind]:
+            continue
+        kept[row] = False
+        left[kind] -= length[row]
+        below = row_below.get(int(tree.bottom[row]))
+        if below is not None:
+            tributaries[below] -= 1
+            if tributaries[below] == 0:
+                heapq.heappush(heap, (luck[below], below))
+    return kept
+
+
+def side_branches(
+    tree: Tree, kept: np.ndarray, network: RoadNetwork, ground: Floats, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Edges outside the tree, and the junction (of a kept drain) at their lower end that they can drain to."""
+    reached = np.zeros(len(network.junctions), dtype=bool)
+    reached[tree.top[kept]] = True
+    reached[tree.bottom[kept]] = True
+    outside = usable.copy()
+    outside[tree.edge] = False
+    edge = np.flatnonzero(outside)
+    start, end = network.start[edge], network.end[edge]
+    lower = np.where(ground[start] < ground[end], start, end)
+    other = np.where(lower == start, end, start)
+    target = np.where(reached[lower], lower, other)
+    fits = reached[target]
+    return edge[fits], target[fits]
+
+
+def usable_edges(landscape: Landscape, network: RoadNetwork) -> np.ndarray:
+    """Edges on land that carry drains: no bridges, no stubs of a few metres at the edge of the district."""
+    land = landscape.land.buffer(0.5)
+    shapely.prepare(land)
+    return shapely.contains(land, network.lines) & ~network.bridge[network.road]
