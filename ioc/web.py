@@ -1,0 +1,91 @@
+"""The web server: sign-in in front of tiles, features, search, health and the pages, on one FastAPI app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pyproj
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from dashboards import MapSettings, create_dash
+from geodata.store import Store
+from ioc.settings import Settings
+from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
+from layers.catalogue import published_catalogue
+from layers.dataset_watch import DatasetWatch
+from layers.http import router as layers_router
+from layers.problem import add_problem_handlers
+
+
+def create_app(settings: Settings, store: Store) -> FastAPI:
+    """The application over ``store``; it closes the store when it ends."""
+    watch = DatasetWatch(store.app_url, on_rights_changed=lambda: directory.forget())
+    directory = ViewerDirectory(store, watch.is_watched)
+    catalogue = published_catalogue(watch)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await watch.start()
+        yield
+        await watch.stop()
+        await store.close()
+
+    # The interactive documentation would load its scripts from the internet.
+    app = FastAPI(title="IOC", lifespan=lifespan, docs_url=None, redoc_url=None)
+    add_problem_handlers(app)
+    app.include_router(sign_in_router(store, directory, settings.session_hours, lambda: _is_demo(watch)))
+    app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
+    app.include_router(_monitoring_router(watch))
+    create_dash(app, _map_settings(settings, store))
+    app.add_middleware(SignInMiddleware, directory=directory)
+    return app
+
+
+def _is_demo(watch: DatasetWatch) -> bool:
+    return any(dataset.synthetic for dataset in watch.snapshot.datasets)
+
+
+def _map_settings(settings: Settings, store: Store) -> MapSettings:
+    """What the page must know before it asks for anything: the district's name, extent and zone."""
+    with store.owner_connection() as connection:
+        row = connection.execute(
+            """
+            SELECT d.name, ST_XMin(d.geom), ST_YMin(d.geom), ST_XMax(d.geom), ST_YMax(d.geom), s.synthetic
+            FROM ioc.district d JOIN ioc.dataset s ON s.id = d.dataset_id WHERE d.code = %s
+            """,
+            [settings.district_code],
+        ).fetchone()
+    operation = pyproj.CRS(settings.district_projection).coordinate_operation
+    meridian = next(
+        parameter.value
+        for parameter in (operation.params if operation else [])
+        if parameter.name == "Longitude of natural origin"
+    )
+    common = {
+        "meridian": round(float(meridian)),
+        "zone_crs": settings.district_projection,
+        "review_number": settings.map_approval_number,
+    }
+    if row is None:
+        return MapSettings(**common)
+    name, *extent, synthetic = row
+    west, south, east, north = extent
+    return MapSettings(district_zh=name, extent=(west, south, east, north), synthetic=synthetic, **common)
+
+
+def _monitoring_router(watch: DatasetWatch) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health")
+    def health() -> Response:
+        healthy = watch.is_watched()
+        body = {"status": "ok" if healthy else "no database", "datasets": len(watch.snapshot.datasets)}
+        return JSONResponse(body, 200 if healthy else 503, headers={"Cache-Control": "no-store"})
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST)
+
+    return router
