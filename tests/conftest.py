@@ -1,25 +1,37 @@
 """Fixtures shared by all tests: a private PostGIS cluster for the session."""
 
 import asyncio
+import json
+import os
+import re
 import secrets
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from etl.run import run_folder
 from geodata import migrate
 from geodata.store import Store
+from ioc.demo.build import build_demo
 from ioc.embedded_postgis import APP_ROLE, EXTENSIONS, OWNER_ROLE, EmbeddedPostgis
 
 # No time limit per example: a loaded machine proves nothing.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+DEMO_SCALE = 0.05
 
 # A cluster that is thrown away needs no crash safety; that makes tests several times faster.
 FLEETING = {
@@ -90,3 +102,80 @@ def _create_database(postgis: EmbeddedPostgis, name: str, template: str) -> None
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """The program as people use it, on the demo district at a twentieth of its size."""
+
+    address: str
+    passwords: dict[str, str]
+    store: Store
+
+    def client(self, name: str) -> httpx.Client:
+        """A signed-in HTTP client of one of the demo accounts."""
+        client = httpx.Client(base_url=self.address, timeout=30)
+        answer = client.post("/sign-in", json={"name": name, "password": self.passwords[name]})
+        assert answer.status_code == 200, answer.text
+        return client
+
+
+@pytest.fixture(scope="session")
+def demo_folder() -> Iterator[Path]:
+    """The departments' files of the demo district, small."""
+    with tempfile.TemporaryDirectory(prefix="ioc-demo-") as folder:
+        build_demo(Path(folder), scale=DEMO_SCALE)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_database(postgis: EmbeddedPostgis, database_template: str, demo_folder: Path) -> str:
+    """Name of a database with the small demo district in it, to be cloned."""
+    name = "ioc_demo_template"
+    _create_database(postgis, name, database_template)
+    loaded = Store(postgis.conninfo(APP_ROLE, name), postgis.conninfo(OWNER_ROLE, name))
+    for _report in run_folder(loaded, demo_folder):
+        pass
+    return name
+
+
+@pytest.fixture
+def demo_store(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[Store]:
+    """A store of the test's own with the small demo district in it."""
+    with cloned_store(postgis, demo_database) as cloned:
+        yield cloned
+
+
+@pytest.fixture(scope="session")
+def server(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[RunningServer]:
+    """`ioc up --demo` as a process of its own on a free port."""
+    with (
+        cloned_store(postgis, demo_database) as cloned,
+        tempfile.TemporaryDirectory(prefix="ioc-server-") as folder,
+    ):
+        environment = os.environ | {
+            "IOC_DATABASE_URL": cloned.app_url,
+            "IOC_OWNER_DATABASE_URL": cloned.owner_url,
+            "IOC_DATA_DIR": folder,
+            "IOC_PORT": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, "-m", "ioc", "up", "--demo", "--scale", str(DEMO_SCALE)]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                address = _announced_address(process)
+                accounts = json.loads((Path(folder) / "demo_accounts.json").read_text(encoding="utf-8"))
+                yield RunningServer(address, {a["name"]: a["password"] for a in accounts}, cloned)
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=30)
+
+
+def _announced_address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if found := re.search(r"http://\S+:\d+", line):
+            return found.group()
+    raise AssertionError(f"the server did not start: {''.join(said)}")

@@ -1,0 +1,5 @@
+"""``python -m ioc``."""
+
+from ioc.cli import main
+
+main()
