@@ -42,8 +42,8 @@
   }
 
   function groupOf(layer) {
-    if (ioc.memory.grouping === "theme") return ioc.named(layer, "theme") || layer.theme || ioc.text("theme_none");
-    return ioc.named(layer, "department") || layer.department || ioc.text("department_none");
+    if (ioc.memory.grouping === "theme") return ioc.named(layer, "group");
+    return ioc.named(layer, "department") || ioc.text("department_none");
   }
 
   function grouped(layers) {
@@ -142,12 +142,12 @@
   function metadata(layer) {
     const updated = layer.updated_at ? new Date(layer.updated_at) : null;
     return [
-      ["meta_department", ioc.named(layer, "department") || layer.department],
-      ["meta_source", ioc.named(layer, "source_note") || layer.source_note],
+      ["meta_department", ioc.named(layer, "department")],
+      ["meta_source", layer.source_note],
       ["meta_updated", updated && updated.toLocaleString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false })],
       ["meta_count", layer.count === null || layer.count === undefined ? null : ioc.text("meta_unit_count", { count: amount(layer.count) })],
-      ["meta_sensitivity", layer.sensitivity && ioc.text(`sensitivity_${layer.sensitivity}`)],
-      ["meta_version", layer.version && String(layer.version)],
+      ["meta_sensitivity", ioc.named(layer, "sensitivity")],
+      ["meta_version", layer.version],
     ].filter(([, text]) => text);
   }
 

@@ -10,13 +10,18 @@
   const isOn = (id) => ioc.memory.layers[id] ?? Boolean(find(id)?.visible_by_default);
   const opacityOf = (id) => ioc.memory.opacity[id] ?? 1;
 
-  function take(catalogue) {
-    all = catalogue.layers;
+  /** The layers of a catalogue answer in listing order, each with its group's names. */
+  const flat = (catalogue) =>
+    catalogue.groups.flatMap((group) =>
+      group.layers.map((layer) => ({ ...layer, group_zh: group.title_zh, group_en: group.title_en })));
+
+  function take(layers) {
+    all = layers;
     return all;
   }
 
   async function load() {
-    return take(await ioc.service.getAtLast(catalogueUrl()));
+    return take(flat(await ioc.service.getAtLast(catalogueUrl())));
   }
 
   function changed() {
@@ -47,8 +52,9 @@
   /** Whether the layer is drawn at this tile zoom. */
   const inZoom = (layer, zoom) => zoom >= (layer.min_zoom ?? 0) && zoom < (layer.max_zoom ?? 24) + 1;
 
-  /** Ids that a click asks about: switched on, drawn at this zoom, and more than background. */
-  const asked = (zoom) => all.filter((layer) => isOn(layer.id) && inZoom(layer, zoom)).map((layer) => layer.id);
+  /** Ids that a click asks about: switched on and drawn at this zoom. */
+  const asked = (zoom) =>
+    all.filter((layer) => layer.identify && isOn(layer.id) && inZoom(layer, zoom)).map((layer) => layer.id);
 
   const fingerprint = (layers) => JSON.stringify(layers.map((layer) => [layer.id, layer.version, layer.style]));
 
@@ -56,9 +62,9 @@
   function follow() {
     setInterval(async () => {
       const before = fingerprint(all);
-      const catalogue = await ioc.service.getAtLast(catalogueUrl());
-      if (fingerprint(catalogue.layers) === before) return;
-      take(catalogue);
+      const layers = flat(await ioc.service.getAtLast(catalogueUrl()));
+      if (fingerprint(layers) === before) return;
+      take(layers);
       changed();
     }, CHECK_SECONDS * 1000);
   }

@@ -47,7 +47,7 @@
   }
 
   function tileUrl(layers) {
-    const version = layers.map((layer) => layer.version ?? 0).join("-");
+    const version = layers.map((layer) => layer.version).join("-");
     return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}`;
   }
 
@@ -69,19 +69,13 @@
       .map(({ layer }) => layer);
   }
 
-  const GEOMETRY_RANK = { polygon: 0, line: 1, point: 2 };
-  ioc.geometryKind = function (layer) {
-    const name = String(layer.geometry || "").toLowerCase();
-    return name.includes("polygon") ? "polygon" : name.includes("line") ? "line" : "point";
-  };
-
   /** The whole MapLibre style for the catalogue's layers in the chosen theme. */
   function assemble(layers) {
     const byId = new Map(layers.map((layer) => [layer.id, layer]));
     const base = layers.filter(isBase);
     const thematic = layers
       .filter((layer) => !isBase(layer))
-      .sort((one, other) => GEOMETRY_RANK[ioc.geometryKind(one)] - GEOMETRY_RANK[ioc.geometryKind(other)]);
+      .sort((one, other) => one.order - other.order);
     const sources = { highlight: { type: "geojson", data: { type: "FeatureCollection", features: [] } } };
     if (base.length) sources.base = sourceOf(base);
     for (const layer of thematic) sources[layer.id] = sourceOf([layer]);

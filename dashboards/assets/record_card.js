@@ -13,7 +13,7 @@
   function flatten(answer) {
     const rank = (id) => {
       const layer = ioc.layers.find(id) || { id };
-      return [ioc.mapStyle.isBase(layer) ? 1 : 0, GEOMETRY_ORDER[ioc.geometryKind(layer)], -(layer.count || 0)];
+      return [ioc.mapStyle.isBase(layer) ? 1 : 0, GEOMETRY_ORDER[layer.geometry] ?? 0, -(layer.count || 0)];
     };
     const before = (one, other) => one.map((part, index) => part - other[index]).find((difference) => difference) || 0;
     return answer.layers
@@ -121,7 +121,7 @@
         el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
   }
 
-  const textOf = (field) => (field.text ?? field.value ?? "") === "" ? "" : String(field.text ?? field.value);
+  const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";
 
   /** The unit, unless the formatted text ends with it already. */
   const unitOf = (field) => (field.unit && !textOf(field).endsWith(field.unit) ? el("span", { class: "unit" }, ` ${field.unit}`) : null);
