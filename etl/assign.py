@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from etl.job import Job
+from etl.job import LEVELS, Job
 from etl.references import Published
 from etl.rows import Rows
 from geodata.coordinates import geodesic_distance
 
-LEVELS = ("unit_grid", "community", "street", "district")
 _DIGITS = {"unit_grid": 15, "community": 12, "street": 9, "district": 6}
 _METRES_PER_DEGREE = 111_320.0
 
@@ -58,7 +57,7 @@ def _locate(rows: Rows, levels: tuple[str, ...], tolerance_m: float) -> np.ndarr
     rows.assigned = rows.none()
     if rows.geometry is None:
         return codes
-    located = np.isfinite(shapely.bounds(rows.geometry)).all(axis=1)
+    located = rows.located()
     points = np.full(len(rows), None, dtype=object)
     points[located] = representative_points(rows.geometry[located])
     for level in levels:

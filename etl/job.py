@@ -5,6 +5,7 @@ adding a file.
 """
 
 import inspect
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
 PACKAGED = Path(__file__).parent / "jobs"
 DEPARTMENTS = Path(__file__).parent / "departments.toml"
 OWN_COLUMNS = frozenset({"dataset_id", "id", "sensitivity", "source_row", "warnings", "geom", "geom_3857"})
+
+LEVELS = ("unit_grid", "community", "street", "district")
+"""Areas from the smallest to the largest; each code begins with that of the next."""
 
 Severity = Literal["error", "warning"]
 Value = str | int | float | bool
@@ -42,6 +46,8 @@ class Column(_Part):
     """Multiplies numbers into the target's unit."""
     values: dict[str, str] = {}
     """Words of the file → words of the store; other words stay."""
+    extract: str | None = None
+    """Regular expression with one group: what it finds is the value, the rest of the cell is no fault."""
     date: str | None = None
     """The date's form after ``strftime``; without it ISO, YYYYMMDD, YYYY/M/D and Excel dates are read."""
 
@@ -50,6 +56,13 @@ class Column(_Part):
         given = [self.source is not None, bool(self.join), self.constant is not None, self.row]
         if sum(given) != 1:
             raise ValueError("give exactly one of source, join, constant, row")
+        if self.extract is not None:
+            try:
+                groups = re.compile(self.extract).groups
+            except re.error as error:
+                raise ValueError(f"extract is no regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError("extract needs exactly one group in parentheses")
         return self
 
 
@@ -202,7 +215,7 @@ class Job(_Part):
         if self.assign.by == "reference" and self.assign.table:
             tables.add(self.assign.table)
         elif self.assign.by not in ("none", "code"):
-            tables |= {"unit_grid", "community", "street", "district"}
+            tables |= set(LEVELS[LEVELS.index(self.assign.by) :])
         for check in self.checks:
             tables |= set(getattr(RULES[check.rule], "reads", ()))
             if "table" in check.parameters and check.rule == "references":

@@ -165,7 +165,7 @@ def _values(rows: Rows, column: Column, kind: str) -> tuple[pd.Series, np.ndarra
         return _typed(pd.Series([column.constant] * len(rows)), column, kind)
     if column.join:
         parts = [as_text(rows.raw[name]) for name in column.join]
-        joined = pc.binary_join_element_wise(*parts, column.separator)
+        joined = pc.binary_join_element_wise(*parts, pa.scalar(column.separator, pa.large_string()))
         return pd.Series(joined, dtype="str"), None
     if column.source not in rows.raw.columns:
         return _typed(pd.Series([None] * len(rows), dtype="str"), column, kind)
@@ -173,6 +173,8 @@ def _values(rows: Rows, column: Column, kind: str) -> tuple[pd.Series, np.ndarra
 
 
 def _typed(values: pd.Series, column: Column, kind: str) -> tuple[pd.Series, np.ndarray | None]:
+    if column.extract:
+        values = pd.Series(as_text(values), dtype="str").str.extract(column.extract, expand=False)
     if kind in ("float8", "int4", "int2", "int8"):
         numbers, unreadable = as_numbers(values)
         numbers = numbers * column.factor if column.factor is not None else numbers

@@ -5,8 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from etl.references import References
+
+LEAST, GREATEST = (-180.0, -89.0, -180.0, -89.0), (180.0, 89.0, 180.0, 89.0)
+"""Bounds in degrees beyond which a place cannot be drawn."""
 
 
 @dataclass
@@ -44,6 +48,13 @@ class Rows:
     def none(self) -> np.ndarray:
         """A mask of no row."""
         return np.zeros(len(self), dtype=bool)
+
+    def located(self) -> np.ndarray:
+        """Rows with coordinates that can be degrees of longitude and latitude; the poles do not count."""
+        if self.geometry is None:
+            return self.none()
+        bounds = shapely.bounds(self.geometry)
+        return (bounds >= LEAST).all(axis=1) & (bounds <= GREATEST).all(axis=1)
 
     def source_name(self, column: str) -> str:
         """The file's own name of a column, for people who know the file."""

@@ -56,8 +56,7 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
     if shapes is None:
         return Finding(rows.none(), "geom", always("", ""))
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    bounds = shapely.bounds(shapes)
-    lost = ~missing & ~np.isfinite(bounds).all(axis=1)
+    lost = ~missing & ~rows.located()
     kinds = {"POINT": 0, "LINESTRING": 1}
     wrong_kind = ~missing & (
         shapely.get_type_id(shapes) != kinds[rows.geometry_type]
@@ -65,7 +64,7 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
         else shapely.get_type_id(shapes) > shapely.GeometryType.MULTIPOLYGON
     )
     invalid = ~missing & ~lost & ~shapely.is_valid(shapes)
-    swapped = rows.swapped if rows.swapped is not None else rows.none()
+    swapped = (rows.swapped if rows.swapped is not None else rows.none()) | (lost & _fits_swapped(shapes))
 
     def describe(row: int) -> tuple[str, str]:
         if swapped[row]:
@@ -83,6 +82,12 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
     return Finding((missing & (not optional)) | lost | wrong_kind | invalid, "geom", describe)
 
 
+def _fits_swapped(shapes: np.ndarray) -> np.ndarray:
+    """Degrees that could be latitude first."""
+    bounds = shapely.bounds(shapes)
+    return (bounds >= (-89.0, -180.0, -89.0, -180.0)).all(axis=1) & (bounds <= (89.0, 180.0, 89.0, 180.0)).all(axis=1)
+
+
 @rule("geometry_repaired")
 def geometry_repaired(rows: Rows) -> Finding:
     """The geometry was invalid and has been mended."""
@@ -97,8 +102,7 @@ def inside_district(rows: Rows, tolerance_m: float = 0.0) -> Finding:
     shapes = rows.geometry
     if shapes is None or not len(districts):
         return Finding(rows.none(), "geom", always("", ""))
-    located = np.isfinite(shapely.bounds(shapes)).all(axis=1)
-    candidates = np.flatnonzero(located & ~_inside_unit(rows))
+    candidates = np.flatnonzero(rows.located() & ~_inside_unit(rows))
     area = shapely.union_all(districts.geometry)
     shapely.prepare(area)
     outside = candidates[~shapely.covers(area, shapes[candidates])]
