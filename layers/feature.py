@@ -50,7 +50,7 @@ async def feature(
     if not -LARGEST_ID <= feature_id <= LARGEST_ID:
         raise absent
     statement = sql.SQL(
-        "SELECT ST_AsGeoJSON(geom, {digits}), {columns} FROM ioc.{table} WHERE id = %(id)s AND {filter}"
+        "SELECT ST_AsGeoJSON(geom, {digits}, 0), {columns} FROM ioc.{table} WHERE id = %(id)s AND {filter}"
     ).format(
         digits=sql.Literal(GEOJSON_DIGITS),
         columns=record_columns(layer),

@@ -63,7 +63,7 @@ def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, floa
         order = sql.SQL("ST_Distance(geom_3857, {})").format(_POINT)
     statement = sql.SQL(
         """
-        SELECT id, ST_X(place), ST_Y(place), ST_AsGeoJSON(shown, {digits}), {columns}
+        SELECT id, ST_X(place), ST_Y(place), ST_AsGeoJSON(shown, {digits}, 0), {columns}
         FROM (
             SELECT *, ST_PointOnSurface(geom) AS place,
                 CASE WHEN ST_NPoints(geom) <= {most_points} THEN geom END AS shown

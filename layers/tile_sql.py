@@ -47,16 +47,16 @@ class TileAddress:
 
 def tile_parameters(layer: Layer, tile: TileAddress, dataset_ids: list[int]) -> dict[str, Any]:
     """The parameters of ``tile_statement``."""
-    west, south, east, north = tile.bounds()
+    west, _, east, north = tile.bounds()
     parameters: dict[str, Any] = {
         "z": tile.z,
         "x": tile.x,
         "y": tile.y,
         "datasets": dataset_ids,
         "west": west,
-        "south": south,
-        "east": east,
         "north": north,
+        "size": east - west,
+        "half": WORLD_METRES / 2,
         "unit": (east - west) / EXTENT,
     }
     for column, values in layer.where.items():
@@ -144,26 +144,23 @@ def _merged_lines(layer: Layer, step: int) -> sql.Composed:
 
 def _clusters(layer: Layer, step: int) -> sql.Composed:
     """Counts of points by class and spot, each at the middle of its points, which lie in one tile only."""
-    cell = EXTENT / CELLS[step]
     kind = _value(layer.cluster_class) if layer.cluster_class else sql.SQL("NULL::text")
     return sql.SQL(
         """
-        SELECT count(*)::integer AS count, class, ST_Point(round(avg(px)), round(avg(py))) AS geom
+        SELECT n::integer AS count, class, ST_Point(
+            round((mean_x - %(west)s::float8) / %(unit)s::float8),
+            round((%(north)s::float8 - mean_y) / %(unit)s::float8)) AS geom
         FROM (
-            SELECT {kind} AS class, (ST_X(place) - %(west)s::float8) / %(unit)s::float8 AS px,
-                (%(north)s::float8 - ST_Y(place)) / %(unit)s::float8 AS py
-            FROM (SELECT *, {place} AS place FROM ioc.{table} WHERE {filter}) AS feature
-            WHERE {within}
-        ) AS placed
-        GROUP BY class, floor(px / {cell}), floor(py / {cell})
+            SELECT class, cx, cy, count(*) AS n, avg(px) AS mean_x, avg(py) AS mean_y
+            FROM (SELECT *, {cells} FROM ({points}) AS feature) AS placed
+            GROUP BY class, cx, cy OFFSET 0
+        ) AS cluster
+        WHERE {within}
         """
     ).format(
-        kind=kind,
-        place=_place(layer),
-        table=sql.Identifier(layer.table),
-        filter=_filter(layer, 0),
-        within=_within(),
-        cell=sql.Literal(cell),
+        cells=_cells(step),
+        points=_points(layer, sql.SQL("{} AS class").format(kind)),
+        within=_within(step),
     )
 
 
@@ -172,24 +169,57 @@ def _thinned_points(layer: Layer, step: int) -> sql.Composed:
     assert layer.thin_by is not None, "only layers that say by what"
     return sql.SQL(
         """
-        SELECT DISTINCT ON (cx, cy) id, {properties}{geom} AS geom
+        SELECT id, {names}{geom} AS geom
         FROM (
-            SELECT *, floor((ST_X(place) - %(west)s::float8) / %(unit)s::float8 / {cell}) AS cx,
-                floor((%(north)s::float8 - ST_Y(place)) / %(unit)s::float8 / {cell}) AS cy
-            FROM (SELECT *, {place} AS place FROM ioc.{table} WHERE {filter}) AS feature
-            WHERE {within}
-        ) AS placed
-        ORDER BY cx, cy, {rank} NULLS LAST, id
+            SELECT DISTINCT ON (cx, cy) *
+            FROM (SELECT *, {cells} FROM ({points}) AS feature) AS placed
+            ORDER BY cx, cy, thin_rank NULLS LAST, id OFFSET 0
+        ) AS first
+        WHERE {within}
         """
     ).format(
-        properties=_properties(layer.properties),
+        names=sql.SQL("").join(sql.SQL("{}, ").format(sql.Identifier(one.name)) for one in layer.properties),
         geom=_drawn(sql.SQL("place")),
+        cells=_cells(step),
+        points=_points(
+            layer,
+            sql.SQL("id, {}{} AS thin_rank, {} AS place").format(
+                _properties(layer.properties), sql.Identifier(layer.thin_by), _place(layer)
+            ),
+        ),
+        within=_within(step),
+    )
+
+
+def _points(layer: Layer, values: sql.Composed) -> sql.Composed:
+    """Points of the tile with their metres ``px``, ``py``.
+
+    OFFSET 0 keeps the planner from computing these anew for every use, and from guessing that the cells
+    hold few rows and sorting them all: 165 instead of 470 ms for 210,000 components in one tile.
+    """
+    return sql.SQL(
+        "SELECT {values}, ST_X({place}) AS px, ST_Y({place}) AS py FROM ioc.{table} WHERE {filter} OFFSET 0"
+    ).format(
+        values=values,
         place=_place(layer),
         table=sql.Identifier(layer.table),
         filter=_filter(layer, 0),
-        within=_within(),
-        cell=sql.Literal(EXTENT / CELLS[step]),
-        rank=sql.Identifier(layer.thin_by),
+    )
+
+
+def _cells(step: int) -> sql.Composed:
+    """A point's cell, counted over the whole world, so that a point on a tile's edge is in one tile only."""
+    return sql.SQL(
+        """
+        floor((px + %(half)s::float8) / (%(size)s::float8 / {n}))::integer AS cx,
+        floor((%(half)s::float8 - py) / (%(size)s::float8 / {n}))::integer AS cy
+        """
+    ).format(n=sql.Literal(CELLS[step]))
+
+
+def _within(step: int) -> sql.Composed:
+    return sql.SQL("cx / {n} = %(x)s::int AND cy / {n} = %(y)s::int AND cx >= 0 AND cy >= 0").format(
+        n=sql.Literal(CELLS[step])
     )
 
 
@@ -208,15 +238,6 @@ def row_filter(layer: Layer) -> sql.Composed:
         for column in layer.where
     ]
     return sql.SQL(" AND ").join(conditions)
-
-
-def _within() -> sql.SQL:
-    return sql.SQL(
-        """
-        ST_X(place) >= %(west)s::float8 AND ST_X(place) < %(east)s::float8
-        AND ST_Y(place) > %(south)s::float8 AND ST_Y(place) <= %(north)s::float8
-        """
-    )
 
 
 def _place(layer: Layer) -> sql.SQL:
