@@ -1,9 +1,11 @@
-"""Streets, communities, duty grids and unit grids: one partition of the district, joined upwards from the cells.
+"""Streets, communities, duty grids and unit grids: one partition of the district, joined up from its cells.
 
 Lakes are single large cells, so that the grids cover the whole district without a gap.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import shapely
@@ -128,7 +130,7 @@ def _neighbours(cells: np.ndarray) -> list[tuple[np.ndarray, Floats]]:
     order = np.lexsort((other, one))
     one, other, shared = one[order], other[order], shared[order]
     bounds = np.searchsorted(one, np.arange(len(cells) + 1))
-    return [(other[a:b], shared[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(other[a:b], shared[a:b]) for a, b in pairwise(bounds)]
 
 
 def _contiguous(
@@ -146,7 +148,7 @@ def _contiguous(
     for _ in range(6):
         moved = False
         for cut_off in _cut_off_parts(label, cells, neighbours):
-            border: dict[str, float] = {}
+            border: dict[Any, float] = {}
             for cell in cut_off:
                 for other, length in zip(*neighbours[cell], strict=True):
                     if label[other] != label[cell] and inside[other] == inside[cell]:

@@ -51,7 +51,7 @@ def spoil(
     plan: dict[str, tuple[int, Spoiler]],
     rng: np.random.Generator,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Copies of table and shapes, in which `plan` (rule → how many, how) has been carried out on random rows."""
+    """Copies of table and shapes, with `plan` (rule → how many, how) carried out on random rows."""
     table, shapes = table.copy(), shapes.copy()
     total = sum(number for number, _ in plan.values())
     # Rows stand well apart, and the row before each stays sound: duplicates repeat it.
@@ -62,21 +62,21 @@ def spoil(
         * 2
     )
     rules = [(rule, how) for rule, (number, how) in plan.items() for _ in range(number)]
-    for row, (rule, how) in zip(rng.permutation(places), rules, strict=False):
+    for row, (rule, how) in zip(places, rules, strict=False):
         column, value = how(table, shapes, int(row))
         seeded.add(file, layer, int(row), rule, column, value)
     return table, shapes
 
 
 def repeat_previous(column: str) -> Spoiler:
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+    def how(table: pd.DataFrame, _: np.ndarray, row: int) -> tuple[str, Any]:
         return column, _put(table, row, column, table[column].iat[row - 1])
 
     return how
 
 
 def wrong_check_digit(column: str) -> Spoiler:
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+    def how(table: pd.DataFrame, _: np.ndarray, row: int) -> tuple[str, Any]:
         code = str(table[column].iat[row])
         return column, _put(table, row, column, code[:-1] + ("0" if code[-1] != "0" else "1"))
 
@@ -84,14 +84,14 @@ def wrong_check_digit(column: str) -> Spoiler:
 
 
 def emptied(column: str) -> Spoiler:
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+    def how(table: pd.DataFrame, _: np.ndarray, row: int) -> tuple[str, Any]:
         return column, _put(table, row, column, None)
 
     return how
 
 
 def set_to(column: str, change: Callable[[Any], Any]) -> Spoiler:
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+    def how(table: pd.DataFrame, _: np.ndarray, row: int) -> tuple[str, Any]:
         return column, _put(table, row, column, change(table[column].iat[row]))
 
     return how
@@ -100,20 +100,20 @@ def set_to(column: str, change: Callable[[Any], Any]) -> Spoiler:
 def moved(east: float, north: float) -> Spoiler:
     """The geometry moved, in its own units."""
 
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
-        shapes[row] = shapely.transform(shapes[row], lambda points: points + [east, north])
+    def how(_: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+        shapes[row] = shapely.transform(shapes[row], lambda points: points + np.array([east, north]))
         return "geometry", f"{east:+g} E, {north:+g} N"
 
     return how
 
 
-def swapped(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+def swapped(_: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
     shapes[row] = shapely.transform(shapes[row], lambda points: points[:, ::-1])
     return "geometry", "y, x"
 
 
 def swapped_columns(first: str, second: str) -> Spoiler:
-    def how(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+    def how(table: pd.DataFrame, _: np.ndarray, row: int) -> tuple[str, Any]:
         one, other = table[first].iat[row], table[second].iat[row]
         _put(table, row, first, other)
         return f"{first},{second}", _put(table, row, second, one)
@@ -121,7 +121,7 @@ def swapped_columns(first: str, second: str) -> Spoiler:
     return how
 
 
-def without_geometry(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
+def without_geometry(_: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:
     shapes[row] = None
     return "geometry", None
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ioc.demo.buildings import STOREY
 from ioc.demo.district import DemoDistrict
-from ioc.demo.landscape import to_degrees
+from ioc.demo.landscape import points_at, to_degrees
 from ioc.demo.roads import RANKS
 
 NOTE = "演示数据"
@@ -55,7 +56,7 @@ def _roads(district: DemoDistrict) -> Layer:
 
 
 def _waters(district: DemoDistrict) -> Layer:
-    rows = [
+    rows: list[tuple[str, str, BaseGeometry]] = [
         (water.name, water.kind, water.shape)
         for water in district.landscape.waters + district.landscape.lakes
     ]
@@ -86,7 +87,7 @@ def _buildings(district: DemoDistrict) -> Layer:
 
 def _places(district: DemoDistrict) -> Layer:
     table = district.places
-    return table.drop(columns=["x", "y"]), shapely.points(table[["x", "y"]].to_numpy())
+    return table.drop(columns=["x", "y"]), points_at(table[["x", "y"]].to_numpy())
 
 
 def _boundaries(district: DemoDistrict) -> Layer:

@@ -21,19 +21,20 @@ SMALLEST, LARGEST = 0.01, 10.0
 STEPS = 20
 EXPLANATION = """演示数据说明
 
-本目录全部文件由 ioc demo build 按随机种子生成（种子 {seed}，比例 {scale:g}，版本 {version}），是合成的演示数据，不是测绘成果。
+本目录全部文件由 ioc demo build 生成（种子 {seed}，比例 {scale:g}，版本 {version}），
+是合成的演示数据，不是测绘成果。
 街道、社区的名称与代码取自国家统计局 2023 年统计用区划代码；道路、地铁站等地名为公开地名；
 边界、道路走向、管线、部件、点位、人员和电话均为虚构，不得用于测绘、工程、执法或对外发布。
 
 各目录为相应部门移交时的原样，坐标系与编码各不相同，并有意混入少量错误行；
 错误行、排水隐患与混接点的位置见 manifest.json。
 
-Synthetic demo data made by ioc demo build (seed {seed}, scale {scale:g}, version {version}); not for any real use.
+Synthetic demo data by ioc demo build (seed {seed}, scale {scale:g}, version {version}), for no real use.
 """
 
 
 def build_demo(
-    folder: Path, seed: int = SEED, scale: float = 1.0, progress: Callable[[str], None] = lambda step: None
+    folder: Path, seed: int = SEED, scale: float = 1.0, progress: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
     """Writes the demo district into `folder` and gives its manifest; `progress` is told of about STEPS steps.
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ioc.demo.areas import Areas
 from ioc.demo.landscape import Floats, Landscape
 from ioc.demo.roads import RoadNetwork
 
-# Kinds of quarters: length and depth of a house, gaps between houses (metres), least and greatest number of floors.
+# Kinds of quarters: length and depth of a house, gaps between houses (metres), fewest and most floors.
 STYLES = {
     "老城里巷": ((15.0, 10.0), (5.0, 7.0), (2, 5)),
     "多层住宅": ((46.0, 12.0), (10.0, 17.0), (6, 8)),
@@ -27,7 +28,7 @@ STOREY = 3.0
 class Green:
     name: str
     kind: str
-    shape: shapely.Geometry
+    shape: BaseGeometry
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def plant_greens(landscape: Landscape, areas: Areas, rng: np.random.Generator) -
     chosen = np.sort(rng.choice(free, min(len(free), 110), replace=False))
     for cell in chosen:
         community = areas.names.communities[str(areas.community[cell])].removesuffix("社区")
-        shape = shapely.buffer(areas.cells[cell], -14.0)
+        shape = shapely.union_all([shapely.buffer(areas.cells[[cell]], -14.0)])
         greens.append(Green(f"{community}游园", "街头绿地", shape))
     return [green for green in greens if not green.shape.is_empty]
 
@@ -71,7 +72,7 @@ def put_up_buildings(
     share: float,
     rng: np.random.Generator,
 ) -> Buildings:
-    """Rows of houses along the longer side of each cell, off the roads and the greens; `share` of all of them."""
+    """Rows of houses along the longer side of each cell, off roads and greens; `share` of all of them."""
     styles = _styles(areas, rng)
     lakes = shapely.union_all([lake.shape for lake in landscape.lakes])
     built = np.flatnonzero(~shapely.within(shapely.centroid(areas.cells), lakes))
@@ -85,7 +86,7 @@ def put_up_buildings(
     owner = np.concatenate(owners)
     rings = np.concatenate(shapes)
     rings = rings + rng.uniform(-1.2, 1.2, (len(rings), 1, 2))
-    houses = shapely.polygons(rings)
+    houses = np.asarray(shapely.polygons(rings))
     shapely.prepare(inner)
     kept = shapely.contains(inner[owner], houses) & (rng.random(len(houses)) < min(1.0, share) * 0.93)
     houses, owner = houses[kept], owner[kept]
@@ -138,7 +139,7 @@ def _clear_of_roads(houses: np.ndarray, network: RoadNetwork) -> np.ndarray:
     return clear
 
 
-def _clear_of(houses: np.ndarray, shapes: list[shapely.Geometry]) -> np.ndarray:
+def _clear_of(houses: np.ndarray, shapes: list[BaseGeometry]) -> np.ndarray:
     clear = np.ones(len(houses), dtype=bool)
     clear[shapely.STRtree(houses).query(shapes, predicate="intersects")[1]] = False
     return clear

@@ -7,7 +7,7 @@ import pandas as pd
 import shapely
 
 from ioc.demo.areas import DISTRICT, Areas
-from ioc.demo.landscape import Floats
+from ioc.demo.landscape import Floats, points_at
 from ioc.demo.placement import along_roads, at_junctions
 from ioc.demo.roads import RoadNetwork
 
@@ -48,7 +48,7 @@ def mount_cameras(network: RoadNetwork, areas: Areas, scale: float, rng: np.rand
         groups += [group] * count
         industries += [industry] * count
     position, road = np.round(np.vstack(positions), 3), np.concatenate(roads)
-    cell = areas.cell_at(shapely.points(position))
+    cell = areas.cell_at(points_at(position))
     position = _brought_inside(position, cell, areas)
     return Cameras(_list(network, areas, road, cell, np.array(groups), industries, rng), position)
 

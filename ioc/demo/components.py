@@ -14,7 +14,7 @@ from geodata.component_code import successors
 from ioc.demo.areas import DISTRICT, Areas
 from ioc.demo.drain_layout import STORM
 from ioc.demo.drains import Drains
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import Floats, Landscape, points_at
 from ioc.demo.organisations import UNITS, credit_code
 from ioc.demo.placement import along_lines, along_roads, at_junctions, in_polygons
 from ioc.demo.roads import RoadNetwork
@@ -85,7 +85,7 @@ def survey_components(
         kind_of.append(np.full(len(points), number))
     position, kind = np.vstack(placed), np.concatenate(kind_of)
     position = np.round(_inside(landscape, network, position), 3)
-    cell = areas.cell_at(shapely.points(position))
+    cell = areas.cell_at(points_at(position))
     order = np.lexsort((kind, areas.grid_code[cell]))
     position, kind, cell = position[order], kind[order], cell[order]
     return _described(kinds, kind, position, cell, areas, rng)
@@ -137,11 +137,11 @@ def _inside(landscape: Landscape, network: RoadNetwork, position: Floats) -> Flo
     land = landscape.land
     shapely.prepare(land)
     lost = np.flatnonzero(~shapely.contains_xy(land, position))
-    outlets = lost[shapely.distance(shapely.points(position[lost]), landscape.receiving_water) < 12.0]
+    outlets = lost[shapely.distance(points_at(position[lost]), landscape.receiving_water) < 12.0]
     lost = np.setdiff1d(lost, outlets[shapely.contains_xy(landscape.district, position[outlets])])
     if len(lost):
         on_land = network.lines[shapely.within(network.lines, land)]
-        points = shapely.points(position[lost])
+        points = points_at(position[lost])
         line = on_land[shapely.STRtree(on_land).nearest(points)]
         position[lost] = shapely.get_coordinates(
             shapely.line_interpolate_point(line, shapely.line_locate_point(line, points))
@@ -164,7 +164,8 @@ def _described(
     number_of = {item.code: number for number, item in enumerate(kinds)}
     unknown = np.array([item.code not in earlier for item in kinds])
     kind = np.where(old & unknown[kind], number_of[SINGLE_TREE], kind)
-    names = np.array([CodeTable.load("component").get(item.code, "2026").name for item in kinds])
+    current = {entry.code: entry.name for entry in CodeTable.load("component").of_edition("2026")}
+    names = np.array([current[item.code] for item in kinds])
     old_codes = np.array([earlier[item.code].code if item.code in earlier else "" for item in kinds])
     old_names = np.array([earlier[item.code].name if item.code in earlier else "" for item in kinds])
     types = np.array([item.code for item in kinds])

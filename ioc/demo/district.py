@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from ioc.demo.areas import Areas, divide
 from ioc.demo.buildings import Buildings, Green, plant_greens, put_up_buildings
@@ -14,7 +13,7 @@ from ioc.demo.components import Components, survey_components
 from ioc.demo.drain_faults import DrainFault, seed_faults
 from ioc.demo.drains import Drains, lay_drains
 from ioc.demo.facilities import Facilities, name_places, open_facilities
-from ioc.demo.landscape import Landscape, read_landscape
+from ioc.demo.landscape import Landscape, points_at, read_landscape
 from ioc.demo.road_names import name_roads
 from ioc.demo.roads import LANE_ABOVE, RoadNetwork, build_network, cut_cells, main_roads
 from ioc.demo.stations import Stations, set_up_stations
@@ -48,7 +47,7 @@ def grid_counts(scale: float) -> tuple[int, int]:
 
 
 def make_district(seed: int, scale: float, progress: Progress) -> DemoDistrict:
-    """The district for a seed; every step draws from a stream of its own, so that one does not disturb another."""
+    """The district for a seed; every step draws from its own stream, so that none disturbs another."""
 
     def stream(step: int) -> np.random.Generator:
         return np.random.default_rng([seed, step])
@@ -66,7 +65,7 @@ def make_district(seed: int, scale: float, progress: Progress) -> DemoDistrict:
     greens = plant_greens(landscape, areas, stream(2))
     buildings = put_up_buildings(landscape, network, areas, greens, scale, stream(3))
     progress("排水管网")
-    street_of = areas.street[areas.cell_at(shapely.points(network.junctions))]
+    street_of = areas.street[areas.cell_at(points_at(network.junctions))]
     drains = lay_drains(landscape, network, scale, street_of, stream(4))
     drains, drain_faults = seed_faults(drains, scale, stream(5))
     progress("城市部件")
@@ -75,7 +74,7 @@ def make_district(seed: int, scale: float, progress: Progress) -> DemoDistrict:
     progress("视频、设施与测站")
     cameras = mount_cameras(network, areas, scale, stream(7))
     facilities = open_facilities(landscape, network, areas, buildings, drains, scale, stream(8))
-    places = name_places(landscape, network, areas, buildings, facilities, scale, stream(9))
+    places = name_places(landscape, areas, buildings, facilities, scale, stream(9))
     stations = set_up_stations(landscape, network, areas, drains, scale, stream(10))
     return DemoDistrict(
         landscape, network, areas, greens, buildings, drains, drain_faults,

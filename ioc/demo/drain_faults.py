@@ -33,7 +33,7 @@ class DrainFault:
 
 
 def seed_faults(drains: Drains, scale: float, rng: np.random.Generator) -> tuple[Drains, list[DrainFault]]:
-    """The drains with misconnections joined to them and levels and sizes spoilt, and the list of all of it."""
+    """The drains with misconnections joined and levels and sizes spoilt, and the list of all of it."""
     hazards = max(4, round(HAZARDS * scale))
     misconnections = max(2, round(MISCONNECTIONS * scale))
     sound = len(drains.top)
@@ -93,14 +93,11 @@ def _spoil(drains: Drains, kind: str, segment: int, rng: np.random.Generator) ->
 
 
 def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[Drains, list[DrainFault]]:
-    """Short pipes of the wrong system into manholes: rain inlets into sewers, house drains into storm drains."""
+    """Short pipes into the wrong system: rain inlets into sewers, house drains into storm drains."""
     into_sewer = round(count * 0.38)
-    manhole = np.isin(drains.fixture, ("雨水井", "污水井")) & np.isin(
-        np.arange(len(drains.ground)), drains.top
-    )
     lowest = np.full(len(drains.ground), np.inf)
     np.minimum.at(lowest, drains.top, drains.invert_top)
-    manhole &= drains.ground - lowest > 1.35
+    manhole = np.isin(drains.fixture, ("雨水井", "污水井")) & (drains.ground - lowest > 1.35)
     chosen = []
     for system, number in ((SEWER, into_sewer), (STORM, count - into_sewer)):
         candidates = np.flatnonzero(manhole & (drains.system == system))

@@ -1,7 +1,7 @@
 """Where the drains lie: trees along the roads that run to outfalls and pumping stations.
 
-Every storm drain (YS) ends at an outfall in a river or lake, every sewer (WS, and combined HS in the old town)
-at a pumping station near it. The trees are pruned from their tips until the wanted length is left.
+Every storm drain (YS) ends at an outfall in a river or lake, every sewer (WS, in the old town also combined,
+HS) at a pumping station near it. The trees are pruned from their tips until the wanted length is left.
 """
 
 import heapq
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import Floats, Landscape, points_at
 from ioc.demo.roads import LANE, RoadNetwork
 
 OUTFALL_SPACING = 520.0
@@ -36,7 +36,7 @@ def find_outfalls(landscape: Landscape, network: RoadNetwork) -> np.ndarray:
     """Junctions near water, not closer to each other than the spacing."""
     water = landscape.receiving_water
     shapely.prepare(water)
-    points = shapely.points(network.junctions)
+    points = points_at(network.junctions)
     distance = shapely.distance(points, water)
     shapely.prepare(landscape.land)
     near = np.flatnonzero((distance < OUTFALL_REACH) & shapely.contains(landscape.land, points))
@@ -80,7 +80,7 @@ def drain_tree(network: RoadNetwork, outfalls: np.ndarray, ground: Floats, usabl
 def prune(
     tree: Tree, network: RoadNetwork, road_m: float, lane_m: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Which rows of the tree are kept: tips go at random until roads and lanes have the wanted lengths (metres)."""
+    """Which rows of the tree are kept: tips go at random until roads and lanes have the wanted metres."""
     lane = network.edge_class[tree.edge] == LANE
     length = network.lengths[tree.edge]
     row_below = {int(top): row for row, top in enumerate(tree.top)}
@@ -112,7 +112,7 @@ def prune(
 def side_branches(
     tree: Tree, kept: np.ndarray, network: RoadNetwork, ground: Floats, usable: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Edges outside the tree, and the junction (of a kept drain) at their lower end that they can drain to."""
+    """Edges outside the tree, and the junction of a kept drain at their lower end that they drain to."""
     reached = np.zeros(len(network.junctions), dtype=bool)
     reached[tree.top[kept]] = True
     reached[tree.bottom[kept]] = True

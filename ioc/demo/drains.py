@@ -1,6 +1,6 @@
 """The pipe survey: manholes, outfalls and segments, with levels that fall along the flow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import shapely
@@ -17,7 +17,7 @@ from ioc.demo.drain_layout import (
     side_branches,
     usable_edges,
 )
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import Floats, Landscape, points_at
 from ioc.demo.placement import beside
 from ioc.demo.roads import LANE, RoadNetwork
 
@@ -89,8 +89,8 @@ def lay_drains(
         kept = prune(tree, network, ROAD_LENGTH[system] * share, 0.8 * LANE_LENGTH[system] * share, rng)
         extra = _chosen_side_branches(system, tree, kept, network, ground, usable, share, rng)
         grown = _lay_chains(system, tree, kept, extra, network, spacing)
-        parts.append(_one_system(landscape, network, grown, outfalls, street_of, rng))
-    return _together(parts)
+        parts.append(_one_system(landscape, network, grown, street_of, rng))
+    return _together(*parts)
 
 
 def _chosen_side_branches(
@@ -176,7 +176,6 @@ def _one_system(
     landscape: Landscape,
     network: RoadNetwork,
     grown: _Growing,
-    outfalls: np.ndarray,
     street_of: np.ndarray,
     rng: np.random.Generator,
 ) -> Drains:
@@ -215,9 +214,7 @@ def _to_the_water(
 ) -> tuple[Floats, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Leads every last manhole on to the water in steps of at most 35 m."""
     water = landscape.receiving_water
-    shore = shapely.get_coordinates(shapely.shortest_line(shapely.points(position[last]), water)).reshape(
-        -1, 2, 2
-    )
+    shore = shapely.get_coordinates(shapely.shortest_line(points_at(position[last]), water)).reshape(-1, 2, 2)
     added, tops, bottoms, owners = [], [], [], []
     count = len(position)
     for node, (here, there) in zip(last, shore, strict=True):
@@ -265,10 +262,10 @@ def _combined(
     bottom: np.ndarray,
     street_of: np.ndarray,
 ) -> np.ndarray:
-    """Sewers in lanes of the old town with only such above them: there rain and waste water share the pipe."""
+    """Sewers in lanes of the old town with only such above them: there rain and sewage share the pipe."""
     if system != SEWER:
         return np.zeros(len(top), dtype=bool)
-    junction = shapely.STRtree(shapely.points(network.junctions)).nearest(shapely.points(position[top]))
+    junction = shapely.STRtree(points_at(network.junctions)).nearest(points_at(position[top]))
     old = (network.classes[segment_road] == LANE) & np.isin(street_of[junction], OLD_TOWN)
     separate_above = np.zeros(len(position), dtype=bool)
     combined = np.zeros(len(top), dtype=bool)
@@ -338,19 +335,8 @@ def _kinds(
     return feature, fixture
 
 
-def _together(parts: list[Drains]) -> Drains:
-    first, second = parts
+def _together(first: Drains, second: Drains) -> Drains:
     shift = len(first.position)
-    return Drains(
-        np.vstack([first.position, second.position]),
-        *(
-            np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in ("ground", "system", "feature", "fixture", "node_road")
-        ),
-        np.concatenate([first.top, second.top + shift]),
-        np.concatenate([first.bottom, second.bottom + shift]),
-        *(
-            np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in ("subclass", "diameter", "invert_top", "invert_bottom", "segment_road")
-        ),
-    )
+    second = replace(second, top=second.top + shift, bottom=second.bottom + shift)
+    columns = (field.name for field in fields(Drains))
+    return Drains(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in columns))

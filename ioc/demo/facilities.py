@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ioc.demo.areas import Areas
 from ioc.demo.buildings import Buildings
 from ioc.demo.drains import Drains
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import Floats, Landscape, points_at
 from ioc.demo.organisations import credit_code
 from ioc.demo.road_names import ORDINALS
 from ioc.demo.roads import RoadNetwork
 
-# category: number at scale 1, name pattern ({s} street, {c} community, {r} road, {w} a fine word), capacity range, its unit
+# By category: number at scale 1, name ({s} street, {c} community, {r} road, {w} a fine word), capacity, unit.
 CATEGORIES: dict[str, tuple[int, str, tuple[int, int] | None, str]] = {
     "幼儿园": (160, "{w}幼儿园（{c}）", (120, 420), "人"),
     "小学": (62, "{c}小学", (600, 2400), "人"),
@@ -123,7 +124,7 @@ def open_facilities(
     scale: float,
     rng: np.random.Generator,
 ) -> Facilities:
-    """Facilities in buildings or beside roads; each row has category, name, address, credit code and capacity."""
+    """Facilities in buildings or beside roads, with category, name, address, credit code and capacity."""
     rows, points = [], []
     houses = shapely.get_coordinates(shapely.centroid(buildings.shapes))
     for category, (number, pattern, capacity, unit) in CATEGORIES.items():
@@ -136,7 +137,7 @@ def open_facilities(
             position = _at_road(network, road, position)
         for index in range(count):
             name = pattern.format(
-                **_words(areas, str(areas.community[cell[index]]), network.names[road[index]], rng)
+                **_words(areas, str(areas.community[cell[index]]), str(network.names[road[index]]), rng)
             )
             held = "" if capacity is None else int(rng.integers(*capacity))
             rows.append((category, name, road[index], held, unit))
@@ -160,7 +161,7 @@ def open_facilities(
 def _table(
     rows: list[tuple], network: RoadNetwork, areas: Areas, position: Floats, rng: np.random.Generator
 ) -> pd.DataFrame:
-    cell = areas.cell_at(shapely.points(position))
+    cell = areas.cell_at(points_at(position))
     category, name, road, held, unit = (list(column) for column in zip(*rows, strict=True))
     seen: dict[str, int] = {}
     for index, text in enumerate(name):
@@ -201,12 +202,12 @@ def _words(areas: Areas, community: str, road: str, rng: np.random.Generator) ->
 
 
 def _nearest_road(network: RoadNetwork, position: Floats) -> np.ndarray:
-    return network.road[shapely.STRtree(network.lines).nearest(shapely.points(position))]
+    return network.road[shapely.STRtree(network.lines).nearest(points_at(position))]
 
 
 def _at_road(network: RoadNetwork, road: np.ndarray, position: Floats) -> Floats:
     """On the pavement of the nearest edge."""
-    points = shapely.points(position)
+    points = points_at(position)
     line = network.lines[shapely.STRtree(network.lines).nearest(points)]
     foot = shapely.get_coordinates(
         shapely.line_interpolate_point(line, shapely.line_locate_point(line, points))
@@ -218,7 +219,6 @@ def _at_road(network: RoadNetwork, road: np.ndarray, position: Floats) -> Floats
 
 def name_places(
     landscape: Landscape,
-    network: RoadNetwork,
     areas: Areas,
     buildings: Buildings,
     facilities: Facilities,
@@ -255,6 +255,6 @@ def name_places(
     return pd.DataFrame(rows, columns=["名称", "类别", "级别", "x", "y"])
 
 
-def _label_point(shape: shapely.Geometry) -> tuple[float, float]:
+def _label_point(shape: BaseGeometry) -> tuple[float, float]:
     point = shape.representative_point()
     return point.x, point.y

@@ -16,7 +16,7 @@ from ioc.demo.bad_rows import SeededRows, Spoiler, spoil
 from ioc.demo.base_map import base_map_layers
 from ioc.demo.district import DemoDistrict
 from ioc.demo.handover_water import fault_table, pipe_tables, station_sheets
-from ioc.demo.landscape import Floats, to_degrees
+from ioc.demo.landscape import Floats, points_at, to_degrees
 
 CIVIL, CENTRE, URBAN, WATER = "区民政局", "区城市运行管理中心", "区城管执法局", "区水务局"
 POLICE, PLANNING = "公安分局", "自然资源和规划分局"
@@ -148,7 +148,7 @@ def _components(out: HandOver) -> None:
         bad_rows.NO_GEOMETRY: (4, bad_rows.without_geometry),
         bad_rows.BAD_LENGTH: (4, bad_rows.set_to("GLBJBSM", lambda code: code[:-2])),
     }
-    points = to_degrees(shapely.points(components.position))
+    points = to_degrees(points_at(components.position))
     layer = out.table(file, "部件", components.table, points, plan)
     writing.write_geopackage(out.path(file), {"部件": layer})
 
@@ -244,7 +244,7 @@ def _facilities(out: HandOver) -> None:
 
 
 def _degrees(position: Floats) -> tuple[Floats, Floats]:
-    lon, lat = shapely.get_coordinates(to_degrees(shapely.points(position))).T
+    lon, lat = shapely.get_coordinates(to_degrees(points_at(position))).T
     return lon, lat
 
 

@@ -10,7 +10,7 @@ from ioc.demo.areas import Areas
 from ioc.demo.district import DemoDistrict
 from ioc.demo.drain_faults import GRADES
 from ioc.demo.drain_layout import COMBINED, SEWER, STORM
-from ioc.demo.landscape import to_degrees
+from ioc.demo.landscape import points_at, to_degrees
 from ioc.demo.organisations import UNITS
 
 SURVEYOR = "武汉市测绘研究院（演示）"
@@ -113,12 +113,12 @@ def pipe_tables(district: DemoDistrict, rng: np.random.Generator) -> PipeTables:
         }
     )
     ends = np.stack([drains.position[drains.top], drains.position[drains.bottom]], axis=1)
-    return PipeTables(nodes, shapely.points(drains.position), segments, shapely.linestrings(ends))
+    return PipeTables(nodes, points_at(drains.position), segments, np.asarray(shapely.linestrings(ends)))
 
 
 def _point_numbers(position: np.ndarray, system: np.ndarray, areas: Areas) -> np.ndarray:
     """Street (last 3 digits), system and a running number, from north to south."""
-    street = areas.street[areas.cell_at(shapely.points(position))]
+    street = areas.street[areas.cell_at(points_at(position))]
     stem = np.char.add(np.array([code[6:] for code in street]), system.astype("U2"))
     order = np.lexsort((position[:, 0], -position[:, 1], stem))
     _, first, counts = np.unique(stem[order], return_index=True, return_counts=True)
@@ -131,10 +131,10 @@ def _point_numbers(position: np.ndarray, system: np.ndarray, areas: Areas) -> np
 def fault_table(
     district: DemoDistrict, pipes: PipeTables, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The bureau's list of hazards and misconnections, with the segment that each is on; points in degrees."""
+    """The bureau's list of hazards and misconnections and the segment each is on; points in degrees."""
     faults, areas = district.drain_faults, district.areas
     segment = np.array([fault.segment for fault in faults])
-    points = shapely.points([(fault.x, fault.y) for fault in faults])
+    points = points_at([(fault.x, fault.y) for fault in faults])
     cell = areas.cell_at(points)
     state = np.array(["待整改", "整改中", "已整改"])[rng.choice(3, len(faults), p=[0.5, 0.3, 0.2])]
     table = pd.DataFrame(
@@ -174,7 +174,7 @@ def station_sheets(district: DemoDistrict) -> dict[str, pd.DataFrame]:
     """The sheets of the station list; positions in degrees with six decimals, as SL 323-2011 has them."""
     sheets = district.stations
     table = sheets.stations.copy()
-    degrees = shapely.get_coordinates(to_degrees(shapely.points(table[["x", "y"]].to_numpy())))
+    degrees = shapely.get_coordinates(to_degrees(points_at(table[["x", "y"]].to_numpy())))
     table.insert(5, "LGTD", np.round(degrees[:, 0], 6))
     table.insert(6, "LTTD", np.round(degrees[:, 1], 6))
     return {"测站": table.drop(columns=["x", "y"]), "设备": sheets.devices, "指标": sheets.metrics}

@@ -13,9 +13,10 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Transformer
-from shapely import LineString, MultiPolygon, Point, Polygon
+from shapely import LineString, Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 CONTROL_POINTS = Path(__file__).with_name("wuchang.toml")
 METRES = "EPSG:4547"
@@ -68,12 +69,12 @@ class Landscape:
     landmarks: dict[str, tuple[Point, str]]
 
     @cached_property
-    def land(self) -> Polygon:
+    def land(self) -> BaseGeometry:
         """The district without its lakes."""
         return self.district.difference(shapely.union_all([lake.shape for lake in self.lakes]))
 
     @cached_property
-    def receiving_water(self) -> MultiPolygon:
+    def receiving_water(self) -> BaseGeometry:
         """Everything that a storm drain may run out into."""
         shapes = [water.shape for water in self.lakes + self.waters]
         shapes += [line.buffer(width / 2, cap_style="flat") for _, width, line in self.channels]
@@ -101,14 +102,19 @@ def to_metres(degrees: ArrayLike) -> Floats:
     return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
 
-def to_degrees(geometries: ArrayLike) -> Any:
+def to_degrees(geometries: np.ndarray) -> np.ndarray:
     """Geometries in metres to CGCS2000 degrees, rounded to 10^-9 (0.1 mm)."""
     transformer = Transformer.from_crs(METRES, DEGREES, always_xy=True)
 
-    def project(points: Floats) -> Floats:
+    def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), 9)
 
-    return shapely.transform(geometries, project)
+    return np.asarray(shapely.transform(geometries, project))
+
+
+def points_at(position: ArrayLike) -> np.ndarray:
+    """An array of points for rows of x, y."""
+    return np.asarray(shapely.points(np.asarray(position, dtype=np.float64).reshape(-1, 2)))
 
 
 def smooth(points: Floats, closed: bool = False, rounds: int = 2) -> Floats:
@@ -143,7 +149,7 @@ def read_landscape() -> Landscape:
             for road in drawn[kind]
         ),
         street_seeds={
-            code: tuple(shapely.points(to_metres(points))) for code, points in drawn["street_seeds"].items()
+            code: tuple(points_at(to_metres(points))) for code, points in drawn["street_seeds"].items()
         },
         metro={name: Point(to_metres([point])[0]) for name, point in drawn["metro"].items()},
         landmarks={
@@ -174,7 +180,7 @@ def _around(degrees: list[list[float]], district: Polygon) -> Polygon:
     """Water beside the district: reaches its edge, with no strip between the two."""
     drawn = Polygon(smooth(to_metres(degrees), closed=True))
     grown = drawn.union(drawn.buffer(260).intersection(district.buffer(240))).difference(district)
-    return max(getattr(grown, "geoms", [grown]), key=lambda part: part.area)
+    return max(shapely.get_parts([grown]), key=lambda part: part.area)
 
 
 def _line(degrees: list[list[float]], rounds: int = 2) -> LineString:

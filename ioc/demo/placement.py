@@ -1,4 +1,4 @@
-"""Where things stand along roads: at equal distances or at random, on the carriageway, its edge or the pavement."""
+"""Where things stand along roads: evenly or at random, on the carriageway, its edge or the pavement."""
 
 from collections.abc import Callable
 

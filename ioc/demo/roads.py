@@ -1,7 +1,7 @@
 """Roads and the fine cells between them.
 
-The hand-drawn main roads cut the land into large blocks; each block is cut in two across its longer side, again
-and again. The cuts through large blocks become branch roads, those through middling ones lanes of the
+The hand-drawn main roads cut the land into large blocks; each block is cut in two across its longer side,
+again and again. The cuts through large blocks become branch roads, those through middling ones lanes of the
 communities, and the last ones are only boundaries between unit grids.
 """
 
@@ -157,7 +157,7 @@ def _without_slivers(polygons: np.ndarray, least: float) -> np.ndarray:
         if len(small) == 0:
             break
         tree = shapely.STRtree(polygons)
-        gone, merged = set(), dict()
+        gone, merged = set(), {}
         for index in small[np.argsort(area[small], kind="stable")]:
             near = [i for i in sorted(tree.query(polygons[index])) if i != index]
             shared = shapely.length(shapely.intersection(polygons[index], polygons[near]))
@@ -193,9 +193,8 @@ def build_network(
             table.append((road.name, road.road_class, road.width, True))
     noded = shapely.get_parts(shapely.union_all(lines, grid_size=0.05))
     noded = noded[shapely.length(noded) > 0.5]
-    sources = np.array(lines)
-    tree = shapely.STRtree(sources)
-    road = _source_of(noded, sources, tree)
+    tree = shapely.STRtree(lines)
+    road = _source_of(noded, tree)
     noded, road = _merge_at_bends(noded, road)
     noded, road = _without_stubs(noded, road)
     ends = np.vstack([_end_points(noded, 0), _end_points(noded, -1)])
@@ -211,7 +210,7 @@ def build_network(
     )  # fmt: skip
 
 
-def _source_of(noded: np.ndarray, sources: np.ndarray, tree: shapely.STRtree) -> np.ndarray:
+def _source_of(noded: np.ndarray, tree: shapely.STRtree) -> np.ndarray:
     """The road each noded piece came from: the one that runs along its middle, the greater one of several."""
     middle = shapely.line_interpolate_point(noded, 0.5, normalized=True)
     piece, source = tree.query(middle, predicate="dwithin", distance=0.3)
@@ -269,6 +268,6 @@ def _without_short_edges(
     first = np.searchsorted(owner, np.arange(len(lines)))
     last = np.append(first[1:], len(owner)) - 1
     coordinates[first], coordinates[last] = junctions[start], junctions[end]
-    lines = shapely.linestrings(coordinates, indices=owner)
+    lines = np.asarray(shapely.linestrings(coordinates, indices=owner))
     used, place = np.unique(np.concatenate([start, end]), return_inverse=True)
     return lines, place[: len(lines)], place[len(lines) :], road, junctions[used]

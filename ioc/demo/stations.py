@@ -9,7 +9,7 @@ import shapely
 from ioc.demo.areas import DISTRICT, Areas
 from ioc.demo.drain_layout import STORM
 from ioc.demo.drains import Drains
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import Floats, Landscape, points_at
 from ioc.demo.organisations import UNITS
 from ioc.demo.roads import RANKS, RoadNetwork
 
@@ -41,8 +41,12 @@ METRICS = {
     ),
 }  # fmt: skip
 PROTOCOLS = {
-    "雨量计": "SL 651", "水位计": "SL 651", "流量计": "SL 651", "水质分析仪": "HJ 212", "空气质量微站": "HJ 212",
-}  # fmt: skip
+    "雨量计": "SL 651",
+    "水位计": "SL 651",
+    "流量计": "SL 651",
+    "水质分析仪": "HJ 212",
+    "空气质量微站": "HJ 212",
+}
 # Part of the wanted devices for each group that is not bound to a place of its own.
 SHARES = {"积水": 0.14, "液位": 0.34, "燃气": 0.10, "井盖": 0.12, "空气": 0.06, "雨量": 0.024}
 
@@ -77,7 +81,7 @@ def set_up_stations(
     scale: float,
     rng: np.random.Generator,
 ) -> Stations:
-    """River and lake gauges and the pumping stations first, the sensors in manholes and on streets after them."""
+    """Gauges of river and lakes and pumping stations first, sensors in manholes and streets after them."""
     total = max(24, round(DEVICES * scale))
     sites = [*_gauges(landscape), *_pumping_stations(network, drains, total)]
     for group, share in SHARES.items():
@@ -128,7 +132,7 @@ def _inside_by(point: shapely.Point, landscape: Landscape, metres: float) -> Flo
 def _pumping_stations(network: RoadNetwork, drains: Drains, total: int) -> list[_Site]:
     sites = []
     for node in np.flatnonzero(drains.fixture == "泵站")[: max(2, total // 20)]:
-        road = network.names[drains.node_road[node]]
+        road = str(network.names[drains.node_road[node]])
         kind = "雨水" if drains.system[node] == STORM else "污水"
         number = sum(site.name.startswith(f"{road}{kind}泵站") for site in sites)
         name = f"{road}{kind}泵站{number + 1 if number else ''}"
@@ -160,10 +164,10 @@ def _street_sites(
         keep = np.argsort(low, kind="stable")[: max(count, len(edges) // 3)]
         edges, middle = edges[keep], middle[keep]
     chosen = np.sort(rng.choice(len(edges), min(count, len(edges)), replace=False))
-    community = areas.community[areas.cell_at(shapely.points(middle[chosen]))]
+    community = areas.community[areas.cell_at(points_at(middle[chosen]))]
     sites = []
     for index, code in zip(chosen, community, strict=True):
-        road = network.names[network.road[edges[index]]]
+        road = str(network.names[network.road[edges[index]]])
         near = areas.names.communities[str(code)].removesuffix("社区")
         kind, title, devices = {
             "积水": ("DR", f"{road}{near}积水点", ("积水监测仪",)),
@@ -178,8 +182,10 @@ def _manhole_sites(
     group: str, count: int, network: RoadNetwork, drains: Drains, rng: np.random.Generator
 ) -> list[_Site]:
     title, device = {
-        "液位": ("液位监测点", "管网液位计"), "燃气": ("燃气监测点", "燃气泄漏监测仪"), "井盖": ("井盖监测点", "井盖监测器"),
-    }[group]  # fmt: skip
+        "液位": ("液位监测点", "管网液位计"),
+        "燃气": ("燃气监测点", "燃气泄漏监测仪"),
+        "井盖": ("井盖监测点", "井盖监测器"),
+    }[group]
     manhole = np.flatnonzero(
         np.isin(drains.fixture, ("雨水井", "污水井")) & np.isin(np.arange(len(drains.ground)), drains.top)
     )
@@ -189,7 +195,7 @@ def _manhole_sites(
     return [
         _Site(
             f"{network.names[drains.node_road[node]]}{title}", "DR", drains.position[node],
-            network.names[drains.node_road[node]], (device,), HEIGHT_1985,
+            str(network.names[drains.node_road[node]]), (device,), HEIGHT_1985,
             upper=round(float(depth[node]) * 0.8, 2) if group == "液位" else None,
         )
         for node in chosen
@@ -198,21 +204,23 @@ def _manhole_sites(
 
 def _sheets(sites: list[_Site], areas: Areas, rng: np.random.Generator) -> Stations:
     position = np.round(np.array([site.position for site in sites]), 3)
-    cell = areas.cell_at(shapely.points(position))
+    cell = areas.cell_at(points_at(position))
     stations, devices, metrics = [], [], []
     seen: dict[str, int] = {}
     for number, site in enumerate(sites):
         seen[site.name] = seen.get(site.name, 0) + 1
         name = site.name if seen[site.name] == 1 else f"{site.name}{seen[site.name]}"
         code = "60112200" if number == 0 else f"6D{number:06d}"
+        community = areas.names.communities[str(areas.community[cell[number]])]
         guard, warning, design = site.levels or (None, None, None)
         stations.append(
             {
                 "STCD": code, "STNM": name, "STTP": site.kind, "RVNM": site.river, "HNNM": "长江中游干流",
-                "BSNM": "长江", "STLC": f"武昌区{areas.names.communities[str(areas.community[cell[number]])]}{site.address}",
+                "BSNM": "长江", "STLC": f"武昌区{community}{site.address}",
                 "ADDVCD": DISTRICT, "DTMNM": site.datum,
-                "DTMEL": WUSONG_ABOVE_1985 * -1 if site.datum == WUSONG else (0.0 if site.datum else None),
-                "ADMAUTH": UNITS["water"], "FRGRD": "1" if site.levels else "", "ESSTYM": f"{rng.integers(2008, 2026)}06",
+                "DTMEL": -WUSONG_ABOVE_1985 if site.datum == WUSONG else (0.0 if site.datum else None),
+                "ADMAUTH": UNITS["water"], "FRGRD": "1" if site.levels else "",
+                "ESSTYM": f"{rng.integers(2008, 2026)}06",
                 "SFSW": guard, "WRZ": warning, "GRZ": design, "USFL": "1", "COMMENTS": "演示数据",
                 "x": position[number, 0], "y": position[number, 1],
             }

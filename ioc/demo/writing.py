@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyogrio
+import pyogrio.raw
 import shapely
 import xlsxwriter
 
@@ -50,8 +51,8 @@ def write_geopackage(path: Path, layers: dict[str, tuple[pd.DataFrame, np.ndarra
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": STAMP})
     try:
         for layer, (table, shapes) in layers.items():
-            days = {name: _days(table[name]) for name in table.select_dtypes("datetime")}
-            frame = gpd.GeoDataFrame(table.assign(**days), geometry=shapes, crs=DEGREES)
+            days = {name: pd.ArrowDtype(pa.date32()) for name in table.select_dtypes("datetime")}
+            frame = gpd.GeoDataFrame(table.astype(days), geometry=shapes, crs=DEGREES)
             pyogrio.write_dataframe(
                 frame, path, layer=layer, driver="GPKG", append=path.exists(), use_arrow=True
             )
@@ -72,10 +73,6 @@ def write_shapefile(path: Path, table: pd.DataFrame, shapes: np.ndarray) -> None
         layer_options={"DBF_DATE_LAST_UPDATE": STAMP_DATE, "RESIZE": "YES"},
     )  # fmt: skip
     path.with_suffix(".cpg").unlink(missing_ok=True)
-
-
-def _days(times: pd.Series) -> pd.Series:
-    return times.astype(pd.ArrowDtype(pa.date32()))
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
