@@ -1,0 +1,52 @@
+"""A Chromium that draws WebGL in software, and pages of the map opened as one of the demo accounts."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+PATIENCE = 60_000  # milliseconds; a bound for a loaded machine, not a measure
+
+OpenMap = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all browser tests."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_map(server: Any, browser: Browser) -> Iterator[OpenMap]:
+    """Opens the one map as an account; fails the test at its end if the page had an error in a script."""
+    contexts, faults = [], []
+
+    def opened(account: str = "admin", width: int = 1366, height: int = 768, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        with server.client(account) as client:
+            secret = client.cookies["ioc_session"]
+        context.add_cookies([{"name": "ioc_session", "value": secret, "url": server.address}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.address + "/")
+        page.wait_for_selector("body[data-map-state=complete]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not faults
