@@ -22,7 +22,9 @@ def assign_areas(job: Job, rows: Rows) -> None:
     if how.by == "none":
         rows.area_code = np.full(len(rows), None, dtype=object)
     elif how.by == "code":
-        rows.area_code = rows.columns[how.column].astype(object).where(rows.columns[how.column].notna(), None).to_numpy()
+        rows.area_code = (
+            rows.columns[how.column].astype(object).where(rows.columns[how.column].notna(), None).to_numpy()
+        )
     elif how.by == "reference":
         _from_reference(rows, str(how.table), how.column, how.position)
     else:

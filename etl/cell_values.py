@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 _WIDE = {0xFEE0 + code: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B))}
 _WIDE |= {0x3000: 0x20, 0x00A0: 0x20, 0x200B: None, 0xFEFF: None}
-_WIDE |= {code: 0x20 for code in (*range(0x00, 0x20), 0x7F)}
+_WIDE |= dict.fromkeys((*range(32), 127), 32)
 _NEEDS_CLEANING = "[\\x00-\\x1f\\x7f\u00a0\u200b\u3000\ufeff０-９Ａ-Ｚａ-ｚ]"
 _DATE = re.compile(
     r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?"
@@ -76,7 +76,9 @@ def as_dates(values: pd.Series, form: str | None) -> tuple[pd.Series, np.ndarray
         return pd.Series(days, dtype=pd.ArrowDtype(pa.date32())), np.zeros(len(values), dtype=bool)
     encoded = as_text(values).dictionary_encode()
     read = _date_reader(form)
-    dates = pa.array([None if word is None else read(word) for word in encoded.dictionary.to_pylist()], pa.date32())
+    dates = pa.array(
+        [None if word is None else read(word) for word in encoded.dictionary.to_pylist()], pa.date32()
+    )
     days = dates.take(encoded.indices)
     unreadable = pc.and_(encoded.is_valid(), days.is_null()).to_numpy(zero_copy_only=False)
     given = pc.is_valid(encoded.dictionary.take(encoded.indices)).to_numpy(zero_copy_only=False)

@@ -58,6 +58,8 @@ def warnings_of(breaches: list[Breach], length: int) -> list[list[str] | None]:
     for breach in breaches:
         if breach.severity == "warning":
             for row in np.flatnonzero(breach.finding.rows):
-                text = breach.rule if breach.finding.field is None else f"{breach.rule}:{breach.finding.field}"
+                text = (
+                    breach.rule if breach.finding.field is None else f"{breach.rule}:{breach.finding.field}"
+                )
                 texts[row] = [*(texts[row] or []), text]
     return texts

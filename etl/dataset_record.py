@@ -70,6 +70,15 @@ def dataset_id(connection: Connection[Any], code: str) -> int:
 
 def _values(job: Job) -> dict[str, Any]:
     values = job.model_dump(
-        include={"code", "title_zh", "title_en", "department", "target", "sensitivity", "area_bound", "synthetic"}
+        include={
+            "code",
+            "title_zh",
+            "title_en",
+            "department",
+            "target",
+            "sensitivity",
+            "area_bound",
+            "synthetic",
+        }
     )
     return {**values, "fields": Jsonb(job.declared_fields), "source_note": job.source_note}

@@ -29,14 +29,20 @@ def read_excel(
         name = _choose_sheet(path, workbook.sheet_names, sheet)
         cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
     except (CalamineError, OSError) as error:
-        raise ExcelFileError(f"{path} cannot be read as a workbook ({error}): save it again as .xlsx.") from error
+        raise ExcelFileError(
+            f"{path} cannot be read as a workbook ({error}): save it again as .xlsx."
+        ) from error
     if header_contains:
         header_row = _find_header(path, name, cells, header_contains)
     if len(cells) < header_row:
         raise ExcelFileError(f"Sheet “{name}” of {path} is empty: deliver it again.")
     names = [str(cell).strip() for cell in cells[header_row - 1]]
     kept = [column for column, title in enumerate(names) if title]
-    body = [(number, row) for number, row in enumerate(cells, start=1) if number > header_row and any(map(_given, row))]
+    body = [
+        (number, row)
+        for number, row in enumerate(cells, start=1)
+        if number > header_row and any(map(_given, row))
+    ]
     columns = {names[column]: [_plain(row[column]) for _, row in body] for column in kept}
     return pd.DataFrame(columns), np.array([number for number, _ in body], dtype=np.int64)
 

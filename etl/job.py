@@ -225,13 +225,17 @@ class Job(_Part):
     @model_validator(mode="after")
     def _fits_target(self) -> Self:
         if self.target not in VERSIONED_MODELS:
-            raise ValueError(f"target: no table “{self.target}”; the tables are {', '.join(VERSIONED_MODELS)}")
+            raise ValueError(
+                f"target: no table “{self.target}”; the tables are {', '.join(VERSIONED_MODELS)}"
+            )
         columns = set(self.model.__table__.columns.keys()) - OWN_COLUMNS
         named = {*self.fields, *self.codes, *self.measure}
         for column in sorted(named - columns):
             raise ValueError(f"fields.{column}: table {self.target} has no such column to fill")
         if "code" not in self.fields:
-            raise ValueError("fields.code is missing: name the column that identifies a row, or code = {row = true}")
+            raise ValueError(
+                "fields.code is missing: name the column that identifies a row, or code = {row = true}"
+            )
         if self.attributes and self.model is not DepartmentalFeature:
             raise ValueError("attributes belong to target departmental_feature only")
         return self
@@ -252,12 +256,16 @@ def load_job(path: Path) -> Job:
         raise UserError(f"Job file {path} is not valid TOML: {error}.") from error
     content = {"code": path.stem, **content}
     try:
-        job = Job(text=text, folder=path.parent, **{k: v for k, v in content.items() if k not in ("text", "folder")})
+        job = Job(
+            text=text, folder=path.parent, **{k: v for k, v in content.items() if k not in ("text", "folder")}
+        )
     except ValidationError as error:
         raise UserError(f"Job file {path}: {_first_fault(error)}.") from error
     if job.department not in departments():
         known = ", ".join(departments())
-        raise UserError(f"Job file {path}: department: “{job.department}” is unknown; the departments are {known}.")
+        raise UserError(
+            f"Job file {path}: department: “{job.department}” is unknown; the departments are {known}."
+        )
     return job
 
 
@@ -287,7 +295,9 @@ def packaged_jobs() -> list[Job]:
 
     def place(code: str, waiting: tuple[str, ...]) -> None:
         if code in waiting:
-            raise UserError(f"The jobs {' → '.join((*waiting, code))} wait for one another: mend their “after”.")
+            raise UserError(
+                f"The jobs {' → '.join((*waiting, code))} wait for one another: mend their “after”."
+            )
         if code in ordered or code not in jobs:
             return
         for earlier in jobs[code].after:

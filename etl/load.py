@@ -113,7 +113,9 @@ def _search_columns(job: Job, rows: Rows, features: CopyColumns, accepted: np.nd
     return entries
 
 
-def write_quarantine(connection: Connection[Any], version_id: int, rows: Rows, breaches: list[Breach]) -> None:
+def write_quarantine(
+    connection: Connection[Any], version_id: int, rows: Rows, breaches: list[Breach]
+) -> None:
     """Keep every refused and flagged row as the file had it, with rule and reason, one entry per breach."""
     broken = [np.flatnonzero(breach.finding.rows) for breach in breaches]
     kept = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *broken]))
@@ -123,7 +125,15 @@ def write_quarantine(connection: Connection[Any], version_id: int, rows: Rows, b
         for row in marked.tolist():
             zh, en = breach.finding.describe(row)
             entries.append(
-                (int(rows.source_row[row]), breach.severity, breach.rule, zh, en, breach.finding.field, raw[row])
+                (
+                    int(rows.source_row[row]),
+                    breach.severity,
+                    breach.rule,
+                    zh,
+                    en,
+                    breach.finding.field,
+                    raw[row],
+                )
             )
     if not entries:
         return
@@ -178,5 +188,12 @@ def _record_counts(
         SET rows_read = %s, rows_loaded = %s, rows_refused = %s, rows_flagged = %s, extent = %s
         WHERE id = %s
         """,
-        [len(rows), len(accepted), len(rows) - len(accepted), flagged_count(rows, breaches), extent, version.id],
+        [
+            len(rows),
+            len(accepted),
+            len(rows) - len(accepted),
+            flagged_count(rows, breaches),
+            extent,
+            version.id,
+        ],
     )

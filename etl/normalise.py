@@ -223,7 +223,10 @@ def _attributes(job: Job, rows: Rows) -> pd.Series:
         if unreadable is not None and unreadable.any():
             rows.unreadable[attribute.name] = unreadable
     objects = [
-        json.dumps({name: value for name, value in zip(columns, row, strict=True) if value is not None}, ensure_ascii=False)
+        json.dumps(
+            {name: value for name, value in zip(columns, row, strict=True) if value is not None},
+            ensure_ascii=False,
+        )
         for row in zip(*columns.values(), strict=True)
     ]
     return pd.Series(objects, dtype="str")

@@ -68,7 +68,10 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
 
     def describe(row: int) -> tuple[str, str]:
         if swapped[row]:
-            return "坐标只有在经纬度（纵横坐标）对调后才合理", "the coordinates only make sense with x and y exchanged"
+            return (
+                "坐标只有在经纬度（纵横坐标）对调后才合理",
+                "the coordinates only make sense with x and y exchanged",
+            )
         if missing[row]:
             return "没有位置，或坐标无法识别", "no place, or coordinates that cannot be read"
         if lost[row]:
@@ -85,7 +88,9 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
 def _fits_swapped(shapes: np.ndarray) -> np.ndarray:
     """Degrees that could be latitude first."""
     bounds = shapely.bounds(shapes)
-    return (bounds >= (-89.0, -180.0, -89.0, -180.0)).all(axis=1) & (bounds <= (89.0, 180.0, 89.0, 180.0)).all(axis=1)
+    return (bounds >= (-89.0, -180.0, -89.0, -180.0)).all(axis=1) & (
+        bounds <= (89.0, 180.0, 89.0, 180.0)
+    ).all(axis=1)
 
 
 @rule("geometry_repaired")
@@ -207,7 +212,7 @@ def same_division(rows: Rows, column: str) -> Finding:
 
 
 @rule("range")
-def within_range(rows: Rows, column: str, min: float | None = None, max: float | None = None) -> Finding:  # noqa: A002
+def within_range(rows: Rows, column: str, min: float | None = None, max: float | None = None) -> Finding:
     """The number lies between the limits, both included."""
     values = pd.to_numeric(rows.columns[column])
     below = (values < min) if min is not None else False

@@ -99,7 +99,12 @@ def run_job(
             rows, breaches = _prepare(job, path, references, report, progress)
             with _timed(report, "load"):
                 write_version(
-                    connection, job, version, rows, breaches, lambda sent: _tell(progress, "load", sent, len(rows))
+                    connection,
+                    job,
+                    version,
+                    rows,
+                    breaches,
+                    lambda sent: _tell(progress, "load", sent, len(rows)),
                 )
                 connection.commit()
         _count(report, rows, breaches)
@@ -108,7 +113,11 @@ def run_job(
 
 
 def run_folder(
-    store: Store, folder: Path, progress: Callable[[Job], Progress | None] | None = None, *, force: bool = False
+    store: Store,
+    folder: Path,
+    progress: Callable[[Job], Progress | None] | None = None,
+    *,
+    force: bool = False,
 ) -> Iterator[LoadReport]:
     """Run every packaged job whose file is in the folder, each after those it builds on."""
     references = References()

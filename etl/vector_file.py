@@ -55,7 +55,9 @@ def read_vector(
     try:
         geometry = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="fix")
     except shapely.errors.GEOSException as error:
-        raise VectorFileError(f"{path} holds a damaged geometry ({_first_line(error)}): deliver it again.") from error
+        raise VectorFileError(
+            f"{path} holds a damaged geometry ({_first_line(error)}): deliver it again."
+        ) from error
     return table.drop_columns([column]).to_pandas(), shapely.force_2d(geometry), _crs(meta["crs"])
 
 
@@ -87,12 +89,16 @@ def _refuse_esri_page(path: Path) -> None:
         file.seek(max(path.stat().st_size - 400, 0))
         tail = file.read()
     if b'"exceededTransferLimit":true' in (head + tail).replace(b" ", b""):
-        raise VectorFileError(f"{path} is one page of an ArcGIS query and not all of it: export the whole layer.")
+        raise VectorFileError(
+            f"{path} is one page of an ArcGIS query and not all of it: export the whole layer."
+        )
     if path.stat().st_size < 50_000_000:
         try:
             json.loads(path.read_bytes())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise VectorFileError(f"{path} is not whole JSON ({_first_line(error)}): deliver it again.") from error
+            raise VectorFileError(
+                f"{path} is not whole JSON ({_first_line(error)}): deliver it again."
+            ) from error
 
 
 def shapefile_encoding(path: Path) -> str | None:

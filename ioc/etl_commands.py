@@ -1,0 +1,171 @@
+"""``ioc etl``: load departments' files, see what was refused, go back to an earlier version."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
+from etl.job import Job, find_job, packaged_jobs
+from etl.run import LoadReport, run_job
+from etl.run import Progress as JobProgress
+from geodata.errors import UserError
+from ioc.context import open_store
+from ioc.inbox import worker
+
+etl_app = typer.Typer(
+    help="Load files of departments as new versions of their datasets.", no_args_is_help=True
+)
+
+console = Console(highlight=False)
+PHASES_ZH = {"read": "读取", "normalise": "规范", "assign": "定位", "check": "质检", "load": "入库"}
+
+JobName = Annotated[
+    str, typer.Argument(help="A packaged job (see `ioc etl list`), or the path of a job file (.toml).")
+]
+DatasetCode = Annotated[str, typer.Argument(help="Code of the dataset.")]
+Folder = Annotated[Path, typer.Option(help="Hand-over folder in which the job's file lies.")]
+
+
+@etl_app.command()
+def run(
+    job: JobName,
+    folder: Folder = Path("."),
+    source: Annotated[
+        Path | None, typer.Option(help="Read this file instead of the one the job names.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Load again although nothing has changed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and check only; the store stays as it is.")
+    ] = False,
+) -> None:
+    """Load a file: read, bring to CGCS2000, check every row, publish as a new version."""
+    chosen = find_job(job)
+    if source is not None and not source.is_file():
+        raise UserError(f"The file {source} given with --source is not there.")
+    with open_store() as store, job_progress(chosen) as progress:
+        report = run_job(store, chosen, source or folder, progress, force=force, dry_run=dry_run)
+    print_report(report, dry_run=dry_run)
+
+
+@etl_app.command(name="list")
+def list_jobs() -> None:
+    """The packaged jobs, in the order in which a folder is loaded."""
+    table = Table("job", "title", "department", "target", "file")
+    for job in packaged_jobs():
+        table.add_row(job.code, f"{job.title_zh} {job.title_en}", job.department, job.target, job.source.path)
+    console.print(table)
+
+
+@etl_app.command()
+def history(dataset: DatasetCode) -> None:
+    """The versions of a dataset, newest first."""
+    with open_store() as store:
+        versions = dataset_history(store, dataset)
+    table = Table("version", "state", "started", "file", "read", "loaded", "refused", "flagged", "failure")
+    for one in versions:
+        table.add_row(
+            str(one.id),
+            one.state,
+            f"{one.started_at:%Y-%m-%d %H:%M:%S}",
+            one.source_name,
+            *(str(number) for number in (one.rows_read, one.rows_loaded, one.rows_refused, one.rows_flagged)),
+            one.failure or "",
+        )
+    console.print(table)
+
+
+@etl_app.command()
+def rollback(dataset: DatasetCode) -> None:
+    """Publish the version before the present one again."""
+    with open_store() as store:
+        version = roll_back(store, dataset)
+    console.print(f"Dataset {dataset} shows version {version} again.")
+
+
+@etl_app.command()
+def quarantine(
+    dataset: DatasetCode,
+    version: Annotated[int | None, typer.Option(help="Of this version instead of the newest.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 50,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write all of them to this file, `-` for stdout.")
+    ] = None,
+) -> None:
+    """Rows that were refused or flagged: where they stand in the file, the rule and the reason."""
+    with open_store() as store:
+        rows = quarantined_rows(store, dataset, version)
+    if csv_file is not None:
+        _write_csv(rows, csv_file)
+        return
+    table = Table("row", "severity", "rule", "field", "原因 reason")
+    for row in rows[:limit]:
+        table.add_row(
+            str(row.source_row), row.severity, row.rule, row.field or "", f"{row.reason_zh}\n{row.reason_en}"
+        )
+    console.print(table)
+    if len(rows) > limit:
+        console.print(f"{len(rows) - limit} more; --csv FILE writes all of them.")
+
+
+etl_app.command()(worker)
+
+
+@contextmanager
+def job_progress(job: Job) -> Iterator[JobProgress]:
+    """A progress bar for one job, on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(job.title_zh, total=None)
+
+        def tell(phase: str, done: int, total: int) -> None:
+            bars.update(
+                task,
+                description=f"{job.title_zh} {PHASES_ZH[phase]} {phase}",
+                completed=done,
+                total=total or None,
+            )
+
+        yield tell
+
+
+def print_report(report: LoadReport, *, dry_run: bool = False) -> None:
+    """What a run did, in a few lines."""
+    if report.unchanged:
+        console.print(f"{report.job}: {report.source.name} is what is published already; nothing to do.")
+        return
+    done = "checked" if dry_run else f"published as version {report.version_id}"
+    seconds = " ".join(f"{phase} {took:.2f}s" for phase, took in report.seconds.items())
+    console.print(
+        f"{report.job}: {done}: {report.rows_read} rows read, {report.rows_loaded} accepted, "
+        f"{report.rows_refused} refused, {report.rows_flagged} flagged ({seconds})"
+    )
+    for words, counts in (("refused", report.refused_by_rule), ("flagged", report.flagged_by_rule)):
+        for rule, count in sorted(counts.items(), key=lambda item: -item[1]):
+            console.print(f"  {words} by {rule}: {count}")
+
+
+def _write_csv(rows: list[QuarantinedRow], file: Path) -> None:
+    """Quarantined rows with the columns of the file they came from, for the steward to mend."""
+    names = list(dict.fromkeys(name for row in rows for name in row.raw))
+    out = sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8-sig", newline="")
+    with out if out is not sys.stdout else _left_open():
+        writer = csv.writer(out)
+        writer.writerow(["source_row", "severity", "rule", "field", "reason_zh", "reason_en", *names])
+        for row in rows:
+            cells = [row.raw.get(name) for name in names]
+            writer.writerow(
+                [row.source_row, row.severity, row.rule, row.field, row.reason_zh, row.reason_en, *cells]
+            )
+
+
+@contextmanager
+def _left_open() -> Iterator[None]:
+    yield
