@@ -23,9 +23,17 @@ REACHABLE_FOLDER = Path("/var/lib/ioc")
 
 
 def reachable_folder(folder: Path) -> Path:
-    """The folder itself, or as root one in its stead if the server's account cannot pass its parents."""
-    if folder.is_symlink():
-        return folder.resolve()
+    """The folder itself, or as root one in its stead if the server's account cannot pass its parents.
+
+    Raises:
+        UserError: we ourselves may not look there.
+    """
+    try:
+        if folder.is_symlink():
+            return folder.resolve()
+        folder.exists()
+    except PermissionError as error:
+        raise foreign_folder(folder) from error
     if os.geteuid() != 0:
         return folder
     account = server_account(folder)
@@ -47,7 +55,9 @@ def make_cluster_folder(asked: Path, folder: Path, account: Account) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    if folder.exists():
+    if folder.is_dir():
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise foreign_folder(folder)
         return
     try:
         _make_passable_parents(asked)

@@ -269,6 +269,23 @@ def test_root_behind_a_closed_folder_gets_a_reachable_place(
     assert EmbeddedPostgis(home / "postgis").status().created
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_the_cluster_of_another_account_is_refused_in_words(cluster: EmbeddedPostgis) -> None:
+    cluster.start()
+    script = (
+        "import os, sys; from pathlib import Path; from geodata.errors import UserError\n"
+        "from ioc.embedded_postgis import EmbeddedPostgis\n"
+        "os.setgid(65534); os.setuid(65534); os.environ['LOGNAME'] = 'nobody'\n"
+        "try: EmbeddedPostgis(Path(sys.argv[1])).start()\n"
+        "except UserError as error: print(error)"
+    )
+    for place in (cluster.asked_folder, cluster.asked_folder / "inside"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, place], capture_output=True, text=True, check=True
+        )
+        assert "belongs to another account" in done.stdout
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become postgres")
 def test_root_without_the_account_postgres_is_told(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
