@@ -22,6 +22,7 @@ TAKE_RIGHTS: LiteralString = """
         set_config('ioc.whole_rights', (%s::integer[])::text, false),
         set_config('ioc.area_rights', (%s::text[])::text, false)
 """
+SET_TIMEOUT: LiteralString = "SELECT set_config('statement_timeout', %s, false)"
 STATEMENT_SECONDS = 30
 PREPARED_STATEMENTS = 400
 
@@ -49,7 +50,7 @@ class ViewerPool:
         self._pool = AsyncConnectionPool(
             app_url,
             connection_class=ReadingConnection,
-            kwargs={"autocommit": True, "options": f"-c statement_timeout={STATEMENT_SECONDS}s"},
+            kwargs={"autocommit": True},
             configure=self._configure,
             min_size=1,
             max_size=size,
@@ -58,6 +59,8 @@ class ViewerPool:
 
     @staticmethod
     async def _configure(connection: ReadingConnection) -> None:
+        # Not as a connection option, which would displace those of the URL: one of them may be the role.
+        await connection.execute(SET_TIMEOUT, [f"{STATEMENT_SECONDS}s"])
         connection.prepare_threshold = 0
         connection.prepared_max = PREPARED_STATEMENTS
 
