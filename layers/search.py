@@ -65,7 +65,7 @@ async def search(
     for row in names:
         hits += _named(catalogue, row)
     for (layer, _), rows in zip(coded, codes, strict=True):
-        hits += [_by_code(layer, row) for row in rows]
+        hits += [_by_code(layer, row, text) for row in rows]
     return _ranked(hits, limit)
 
 
@@ -153,12 +153,13 @@ def _named(catalogue: Catalogue, row: tuple[Any, ...]) -> list[_Hit]:
     return [_Hit((1, rank, order, len(title)), _result(layer, feature_id, title, subtitle, (lon, lat)))]
 
 
-def _by_code(layer: Layer, row: tuple[Any, ...]) -> _Hit:
+def _by_code(layer: Layer, row: tuple[Any, ...], text: str) -> _Hit:
     feature_id, code, title, lon, lat, box = row
     result = _result(layer, feature_id, str(title or code), code, (lon, lat))
     if box is not None:
         result["bbox"] = box
-    return _Hit((1, 1, AREA_RANK.get(layer.table, 9), len(code)), result)
+    rank = 0 if code == text else 1
+    return _Hit((1, rank, AREA_RANK.get(layer.table, 9), len(code)), result)
 
 
 def _result(
