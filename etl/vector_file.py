@@ -50,7 +50,7 @@ def read_vector(
         raise VectorFileError(f"{path} cannot be read ({_first_line(error)}): deliver it again.") from error
     column = meta["geometry_name"] or "wkb_geometry"
     if column not in table.column_names:
-        return table.to_pandas(), np.full(len(table), None, dtype=object), None
+        return table.to_pandas(date_as_object=False), np.full(len(table), None, dtype=object), None
     wkb = table.column(column)
     try:
         geometry = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="fix")
@@ -58,7 +58,7 @@ def read_vector(
         raise VectorFileError(
             f"{path} holds a damaged geometry ({_first_line(error)}): deliver it again."
         ) from error
-    return table.drop_columns([column]).to_pandas(), shapely.force_2d(geometry), _crs(meta["crs"])
+    return table.drop_columns([column]).to_pandas(date_as_object=False), shapely.force_2d(geometry), _crs(meta["crs"])
 
 
 def _choose_layer(path: Path, layers: list[str], layer: str | None) -> str:
