@@ -78,6 +78,7 @@ def _manifest(folder: Path, district: DemoDistrict, out: HandOver, seed: int, sc
         },
         "streets_with_2013_codes": list(OLD_STREETS),
         "drain_fault_counts": dict(sorted(Counter(f"{f.category}/{f.kind}" for f in faults).items())),
+        "drain_faults": out.drain_faults,
         "seeded_rows": out.seeded.rows,
         "sha256": {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

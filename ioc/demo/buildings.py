@@ -12,12 +12,12 @@ from ioc.demo.roads import RoadNetwork
 
 # Kinds of quarters: length and depth of a house, gaps between houses (metres), fewest and most floors.
 STYLES = {
-    "老城里巷": ((15.0, 10.0), (5.0, 7.0), (2, 5)),
-    "多层住宅": ((46.0, 12.0), (10.0, 17.0), (6, 8)),
-    "高层住宅": ((30.0, 17.0), (22.0, 30.0), (18, 34)),
-    "商业办公": ((48.0, 32.0), (18.0, 20.0), (5, 28)),
-    "厂房仓库": ((62.0, 26.0), (14.0, 14.0), (1, 3)),
-    "校园机关": ((52.0, 16.0), (22.0, 26.0), (4, 9)),
+    "老城里巷": ((15.0, 10.0), (2.5, 4.0), (2, 5)),
+    "多层住宅": ((40.0, 12.0), (5.0, 9.5), (6, 8)),
+    "高层住宅": ((28.0, 16.0), (10.0, 16.0), (18, 34)),
+    "商业办公": ((42.0, 28.0), (12.0, 12.0), (5, 28)),
+    "厂房仓库": ((58.0, 24.0), (9.0, 9.0), (1, 3)),
+    "校园机关": ((46.0, 16.0), (14.0, 18.0), (4, 9)),
 }
 OLD_TOWN = ("420106005", "420106006", "420106007", "420106008")
 INDUSTRIAL = ("420106009", "420106014", "420106002")
@@ -72,11 +72,11 @@ def put_up_buildings(
     share: float,
     rng: np.random.Generator,
 ) -> Buildings:
-    """Rows of houses along the longer side of each cell, off roads and greens; `share` of all of them."""
+    """Rows of houses in each cell, off roads and greens; `share` of all of them."""
     styles = _styles(areas, rng)
     lakes = shapely.union_all([lake.shape for lake in landscape.lakes])
     built = np.flatnonzero(~shapely.within(shapely.centroid(areas.cells), lakes))
-    inner = shapely.buffer(areas.cells, -5.0)
+    inner = shapely.buffer(areas.cells, -3.0)
     corners = shapely.get_coordinates(shapely.oriented_envelope(areas.cells[built])).reshape(-1, 5, 2)
     shapes, owners = [], []
     for cell, box in zip(built, corners, strict=True):
@@ -88,7 +88,7 @@ def put_up_buildings(
     rings = rings + rng.uniform(-1.2, 1.2, (len(rings), 1, 2))
     houses = np.asarray(shapely.polygons(rings))
     shapely.prepare(inner)
-    kept = shapely.contains(inner[owner], houses) & (rng.random(len(houses)) < min(1.0, share) * 0.93)
+    kept = shapely.contains(inner[owner], houses) & (rng.random(len(houses)) < min(1.0, share) * 0.97)
     houses, owner = houses[kept], owner[kept]
     clear = _clear_of_roads(houses, network) & _clear_of(houses, [green.shape for green in greens])
     houses, owner = houses[clear], owner[clear]
@@ -114,13 +114,13 @@ def _rows(box: Floats, size: tuple[float, float], gap: tuple[float, float]) -> F
     """Rectangles in rows inside an oriented box, as rings of five corners."""
     sides = np.diff(box[:3], axis=0)
     lengths = np.hypot(*sides.T)
-    first, second = (0, 1) if lengths[0] >= lengths[1] else (1, 0)
+    # Houses face south: their length runs along the side that is nearer to east and west.
+    first, second = (0, 1) if abs(sides[0, 0]) / lengths[0] >= abs(sides[1, 0]) / lengths[1] else (1, 0)
     origin = box[0] if first == 0 else box[1]
     along = sides[first] / lengths[first]
     across = sides[second] / lengths[second] * (1 if first == 0 else -1)
     counts = [
-        max(1, int((lengths[i] - 12.0) // (s + g)))
-        for i, s, g in zip((first, second), size, gap, strict=True)
+        max(1, int((lengths[i] - 4.0) // (s + g))) for i, s, g in zip((first, second), size, gap, strict=True)
     ]
     steps = [lengths[i] / n for i, n in zip((first, second), counts, strict=True)]
     u, v = np.meshgrid((np.arange(counts[0]) + 0.5) * steps[0], (np.arange(counts[1]) + 0.5) * steps[1])
@@ -132,7 +132,7 @@ def _rows(box: Floats, size: tuple[float, float], gap: tuple[float, float]) -> F
 def _clear_of_roads(houses: np.ndarray, network: RoadNetwork) -> np.ndarray:
     tree = shapely.STRtree(network.lines)
     house, edge = tree.query(houses, predicate="dwithin", distance=30.0)
-    room = network.widths[network.road[edge]] / 2 + 2.5
+    room = network.widths[network.road[edge]] / 2 + 1.5
     touching = shapely.distance(houses[house], network.lines[edge]) < room
     clear = np.ones(len(houses), dtype=bool)
     clear[house[touching]] = False

@@ -167,7 +167,12 @@ def _described(
     current = {entry.code: entry.name for entry in CodeTable.load("component").of_edition("2026")}
     names = np.array([current[item.code] for item in kinds])
     old_codes = np.array([earlier[item.code].code if item.code in earlier else "" for item in kinds])
-    old_names = np.array([earlier[item.code].name if item.code in earlier else "" for item in kinds])
+    old_names = np.array(
+        [
+            earlier[item.code].name or name if item.code in earlier else ""
+            for item, name in zip(kinds, names, strict=True)
+        ]
+    )
     types = np.array([item.code for item in kinds])
     order = np.argsort(kind, kind="stable")
     sequence = np.empty(count, dtype=int)

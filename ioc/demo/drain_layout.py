@@ -15,6 +15,10 @@ from ioc.demo.roads import LANE, RoadNetwork
 
 OUTFALL_SPACING = 520.0
 OUTFALL_REACH = 230.0
+# A metre of ground against the flow counts as so many metres of drain.
+CLIMB = 400.0
+# No drain climbs a hill between two junctions, nor goes over a crest between them (metres).
+HIGHEST_CLIMB, HIGHEST_CREST = 3.0, 1.5
 STORM, SEWER, COMBINED = "YS", "WS", "HS"
 # Combined drains are left only in lanes of the old town.
 OLD_TOWN = ("420106005", "420106006", "420106007", "420106008")
@@ -69,7 +73,9 @@ def drain_tree(network: RoadNetwork, outfalls: np.ndarray, ground: Floats, usabl
         done[below] = True
         settled.append(below)
         for edge, above in links[below]:
-            price = at + lengths[edge] + 120.0 * max(0.0, ground[below] - ground[above])
+            if ground[below] - ground[above] > HIGHEST_CLIMB:
+                continue
+            price = at + lengths[edge] + CLIMB * max(0.0, ground[below] - ground[above])
             if price < cost[above]:
                 cost[above], way[above], onward[above] = price, edge, below
                 heapq.heappush(heap, (price, above))
@@ -127,8 +133,15 @@ def side_branches(
     return edge[fits], target[fits]
 
 
-def usable_edges(landscape: Landscape, network: RoadNetwork) -> np.ndarray:
-    """Edges on land that carry drains: no bridges, no stubs of a few metres at the edge of the district."""
+def usable_edges(landscape: Landscape, network: RoadNetwork, ground: Floats) -> np.ndarray:
+    """Edges on land that can carry drains: no bridges, and none that climb over a hill between their ends."""
     land = landscape.land.buffer(0.5)
     shapely.prepare(land)
-    return shapely.contains(land, network.lines) & ~network.bridge[network.road]
+    usable = shapely.contains(land, network.lines) & ~network.bridge[network.road]
+    ends = np.maximum(ground[network.start], ground[network.end])
+    for share in (0.2, 0.35, 0.5, 0.65, 0.8):
+        middle = shapely.get_coordinates(
+            shapely.line_interpolate_point(network.lines, share, normalized=True)
+        )
+        usable &= landscape.ground(middle[:, 0], middle[:, 1]) < ends + HIGHEST_CREST
+    return usable

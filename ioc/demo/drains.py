@@ -32,6 +32,8 @@ SEWER_REACH = np.array([900, 2000, 4500, 9000, 18_000, 36_000])
 SLOPES = np.array([3.0, 2.2, 1.7, 1.4, 1.1, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5]) / 1000
 LEAST_COVER, DEEPEST, AFTER_LIFT = 0.9, 6.2, 1.3
 SIDE = {STORM: 1.0, SEWER: -1.0}
+# No family of roads runs square to this direction.
+COURSE = np.array([np.cos(np.radians(30)), np.sin(np.radians(30))])
 
 
 @dataclass
@@ -78,7 +80,7 @@ def lay_drains(
 ) -> Drains:
     """Storm drains and sewers along the roads; `street_of` is the street code of every junction."""
     ground = landscape.ground(network.junctions[:, 0], network.junctions[:, 1])
-    usable = usable_edges(landscape, network)
+    usable = usable_edges(landscape, network, ground)
     outfalls = find_outfalls(landscape, network)
     tree = drain_tree(network, outfalls, ground, usable)
     spacing = SPACING / max(1.0, scale) ** 0.5
@@ -133,15 +135,13 @@ def _lay_chains(
     row = np.full(len(network.junctions), -1)
     row[used] = np.arange(len(used))
     side = SIDE[system]
-    grown = _Growing(
-        system, [network.junctions[used] + [1.4 * side, 0.9 * side]], [_road_at(network, used)], 0, [], [], []
-    )
-    grown.count = len(used)
+    manholes = _beside_junctions(network, used, side)
+    grown = _Growing(system, [manholes], [_road_at(network, used)], len(used), [], [], [])
     forward = network.end[edge] == bottom
     lines = np.where(forward, network.lines[edge], shapely.reverse(network.lines[edge]))
     lengths = shapely.length(lines)
     width = network.widths[network.road[edge]]
-    offset = side * np.where(forward, 1.0, -1.0) * np.clip(width * 0.18, 1.3, 6.0)
+    offset = side * _same_way(lines) * _off_the_middle(width)
     pieces = np.maximum(1, np.round(lengths / spacing)).astype(int)
     # A side branch begins 14 m short of the junction at its upper end.
     begin = np.where(top < 0, 14.0, 0.0)
@@ -162,6 +162,36 @@ def _lay_chains(
         grown.segment_road.append(np.full(len(chain) - 1, network.road[edge[index]]))
     grown.count += len(owner)
     return grown
+
+
+def _same_way(lines: np.ndarray) -> Floats:
+    """1 for lines that run roughly north-east, else -1: so a drain keeps to one side of its road."""
+    course = shapely.get_coordinates(shapely.get_point(lines, -1)) - shapely.get_coordinates(
+        shapely.get_point(lines, 0)
+    )
+    return np.where(course @ COURSE >= 0, 1.0, -1.0)
+
+
+def _off_the_middle(width: Floats) -> Floats:
+    return np.clip(width * 0.18, 1.3, 6.0)
+
+
+def _beside_junctions(network: RoadNetwork, junctions: np.ndarray, side: float) -> Floats:
+    """The manhole at a junction lies beside the middle of the greatest road there."""
+    order = np.argsort(-network.road, kind="stable")
+    edge_at = np.full(len(network.junctions), -1)
+    at_start = np.zeros(len(network.junctions), dtype=bool)
+    edge_at[network.start[order]] = order
+    at_start[network.start[order]] = True
+    for edge in order:
+        end = network.end[edge]
+        if network.road[edge] <= network.road[edge_at[end]] or edge_at[end] < 0:
+            edge_at[end], at_start[end] = edge, False
+    edge, start = edge_at[junctions], at_start[junctions]
+    lines = network.lines[edge]
+    along = np.where(start, 0.0, shapely.length(lines))
+    offset = side * _same_way(lines) * _off_the_middle(network.widths[network.road[edge]])
+    return beside(lines, along, offset)
 
 
 def _road_at(network: RoadNetwork, junctions: np.ndarray) -> np.ndarray:

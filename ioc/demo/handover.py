@@ -37,6 +37,7 @@ class HandOver:
     progress: Callable[[str], None]
     seeded: SeededRows
     counts: dict[str, dict[str, int]]
+    drain_faults: list[dict[str, str]]
 
     def table(
         self, file: str, layer: str, table: pd.DataFrame, shapes: np.ndarray, plan: Plan | None = None
@@ -54,7 +55,7 @@ class HandOver:
 
 def hand_over(folder: Path, district: DemoDistrict, seed: int, progress: Callable[[str], None]) -> HandOver:
     """Writes all files of all departments into `folder`."""
-    out = HandOver(folder, district, np.random.default_rng([seed, 90]), progress, SeededRows(), {})
+    out = HandOver(folder, district, np.random.default_rng([seed, 90]), progress, SeededRows(), {}, [])
     _areas(out)
     _components(out)
     _water(out)
@@ -177,6 +178,8 @@ def _water(out: HandOver) -> None:
     file = f"{WATER}/排水隐患与混接点.geojson"
     table, points = out.table(file, "排水隐患与混接点", *fault_table(district, pipes, out.rng))
     writing.write_geojson(out.path(file), table, points)
+    where = ["编号", "类型", "缺陷代码", "起点点号", "终点点号"]
+    out.drain_faults += table[where].to_dict("records")
     _stations(out)
 
 

@@ -88,11 +88,11 @@ class Landscape:
         distance = shapely.distance(points, water) / 1000
         height = 20.9 + 2.6 * distance**0.8
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        height += 0.25 * np.sin(x / 410) * np.cos(y / 530) + 0.12 * np.sin(x / 97 + y / 131)
+        height = height + 0.25 * np.sin(x / 410) * np.cos(y / 530) + 0.12 * np.sin(x / 97 + y / 131)
         for hill in self.hills:
             away = shapely.distance(points, hill.ridge) / hill.radius
-            height += (hill.height - 24) * np.exp(-1.2 * away**2)
-        return height
+            height = height + (hill.height - 24) * np.exp(-1.2 * away**2)
+        return np.asarray(height, dtype=np.float64)
 
 
 def to_metres(degrees: ArrayLike) -> Floats:
