@@ -29,7 +29,6 @@ def one_map(settings: dict[str, Any]) -> html.Div:
                 ],
                 id="header",
             ),
-            html.Div(id="banner", role="alert", hidden=True),
             html.Button(
                 _panel_icon(),
                 id="show-layers",

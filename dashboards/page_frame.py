@@ -48,6 +48,7 @@ try {{
 </head>
 <body data-map-state="loading">
 {{%app_entry%}}
+<div id="banner" role="alert" hidden></div>
 <script type="application/json" id="ioc-page">{page}</script>
 <footer>
 {{%config%}}

@@ -50,6 +50,22 @@
     return resting;
   }
 
+  /**
+   * MapLibre's glyph painter (tiny-sdf 2.3.0) takes the left bearing with the wrong sign and cuts off characters
+   * that begin far right in their square, such as （ and 《. Its canvases are small squares: no other is touched.
+   */
+  function mendGlyphs() {
+    const LARGEST = 96;
+    const prototype = (window.OffscreenCanvasRenderingContext2D || CanvasRenderingContext2D).prototype;
+    const measure = prototype.measureText;
+    prototype.measureText = function (text) {
+      const found = measure.call(this, text);
+      if (this.canvas.width !== this.canvas.height || this.canvas.width > LARGEST) return found;
+      const { width, actualBoundingBoxAscent, actualBoundingBoxDescent, actualBoundingBoxLeft, actualBoundingBoxRight } = found;
+      return { width, actualBoundingBoxAscent, actualBoundingBoxDescent, actualBoundingBoxLeft: -actualBoundingBoxLeft, actualBoundingBoxRight };
+    };
+  }
+
   function setState(state) {
     document.body.dataset.mapState = state;
   }
@@ -60,6 +76,7 @@
     if (!drawnBy) return fail("map_no_webgl");
     if (!window.maplibregl || !window.L.MaplibreGL) return fail("map_libraries_missing");
     const software = SOFTWARE.test(drawnBy);
+    mendGlyphs();
     document.body.dataset.rendering = software ? "software" : "gpu";
     ioc.view.restore(layers);
     const options = {

@@ -19,10 +19,11 @@
   }
 
   async function start() {
-    ioc.applyTheme(ioc.memory.theme);
     ioc.applyLanguage(ioc.memory.language);
+    document.documentElement.dataset.theme = ioc.memory.theme;
+    const loading = ioc.layers.load();
     await framed();
-    const layers = await ioc.layers.load();
+    const layers = await loading;
     if (!(await ioc.mapView.start(layers))) return;
     ioc.layerPanel.start();
     ioc.searchBox.start();

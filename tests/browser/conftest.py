@@ -37,8 +37,9 @@ def open_map(server: Any, browser: Browser) -> Iterator[OpenMap]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
-        with server.client(account) as client:
-            secret = client.cookies["ioc_session"]
+        client = server.client(account)
+        secret = client.cookies["ioc_session"]
+        client.close()
         context.add_cookies([{"name": "ioc_session", "value": secret, "url": server.address}])
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
