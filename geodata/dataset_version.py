@@ -4,19 +4,32 @@ A version's rows live in tables of their own in schema ``version``. Publishing a
 dataset's partition of the store's tables, so readers see the old version or the new one, whole.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from psycopg import Connection, sql
+from psycopg.errors import LockNotAvailable
 
 from geodata.errors import UserError
 
+log = structlog.get_logger(__name__)
+
 SEARCH_ENTRY = "search_entry"
+
+PUBLISH_LOCK_TIMEOUT = "1s"
+PUBLISH_PAUSE_SECONDS = 2.0
+PUBLISH_ATTEMPTS = 200
 
 
 class LoadingElsewhereError(UserError):
     """Another process is loading the same dataset."""
+
+
+class PublishBlockedError(UserError):
+    """The tables were being read for too long to put another version in place."""
 
 
 class NothingToRollBackError(UserError):
@@ -124,9 +137,23 @@ def _index_definitions(connection: Connection[Any], parent: str, table: str) -> 
 
 
 def publish(connection: Connection[Any], version: Version) -> None:
-    """Make ``version`` the published one, within the connection's current transaction."""
-    _detach_published(connection, version.dataset_id)
-    _attach(connection, version)
+    """Make ``version`` the published one, within the connection's current transaction.
+
+    Raises:
+        PublishBlockedError: a backup or another long read holds the tables.
+    """
+    for _ in range(PUBLISH_ATTEMPTS):
+        try:
+            _swap(connection, version)
+            break
+        except LockNotAvailable:
+            log.info("publish waits: the tables are being read", version=version.id)
+            time.sleep(PUBLISH_PAUSE_SECONDS)
+    else:
+        raise PublishBlockedError(
+            "A backup or another long read holds the tables, so the new version could not be published; "
+            "run the job again when that has finished."
+        )
     connection.execute(
         """
         UPDATE ioc.dataset_version
@@ -138,6 +165,15 @@ def publish(connection: Connection[Any], version: Version) -> None:
     connection.execute(
         "UPDATE ioc.dataset SET published_version_id = %s WHERE id = %s", [version.id, version.dataset_id]
     )
+
+
+def _swap(connection: Connection[Any], version: Version) -> None:
+    # Whoever waits for these locks makes every reader wait behind it: so wait briefly, and try again.
+    with connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", [PUBLISH_LOCK_TIMEOUT])
+        _detach_published(connection, version.dataset_id)
+        _attach(connection, version)
+        connection.execute("SET LOCAL lock_timeout = DEFAULT")
 
 
 def _detach_published(connection: Connection[Any], dataset_id: int) -> None:

@@ -3,42 +3,52 @@
 import sys
 import traceback
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from geodata.errors import UserError
-from ioc.bench_commands import bench_app
-from ioc.code_commands import code_app
-from ioc.coords_commands import coords_app
-from ioc.db_commands import db_app
-from ioc.demo_commands import demo_app
-from ioc.etl_commands import etl_app
-from ioc.layer_commands import layers_app
 from ioc.program_log import configure_log, write_crash
 from ioc.settings import read_settings
-from ioc.up import run_up
-from ioc.user_commands import user_app
+
+SUB_COMMANDS = {
+    "db": ("ioc.db_commands", "db_app"),
+    "demo": ("ioc.demo_commands", "demo_app"),
+    "etl": ("ioc.etl_commands", "etl_app"),
+    "layers": ("ioc.layer_commands", "layers_app"),
+    "coords": ("ioc.coords_commands", "coords_app"),
+    "code": ("ioc.code_commands", "code_app"),
+    "user": ("ioc.user_commands", "user_app"),
+    "bench": ("ioc.bench_commands", "bench_app"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a group of commands when it is asked for: a code is explained without loading a web server."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *SUB_COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in SUB_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = SUB_COMMANDS[cmd_name]
+        command = typer.main.get_command(getattr(import_module(module), name))
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
+    cls=LazyGroup,
     help="IOC: one map for a city district's operations center.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for name, sub_app in (
-    ("db", db_app),
-    ("demo", demo_app),
-    ("etl", etl_app),
-    ("layers", layers_app),
-    ("coords", coords_app),
-    ("code", code_app),
-    ("user", user_app),
-    ("bench", bench_app),
-):
-    app.add_typer(sub_app, name=name)
 
 
 @app.command()
@@ -48,6 +58,8 @@ def up(
     log_json: Annotated[bool, typer.Option(help="Log as JSON lines.")] = False,
 ) -> None:
     """Start everything: the database, the demo district if asked for, and the web server."""
+    from ioc.up import run_up  # the web server, which no other command needs
+
     configure_log(as_json=log_json)
     run_up(read_settings(), demo_scale=scale if demo else None)
 
