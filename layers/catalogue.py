@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from geodata.errors import UserError
-from geodata.viewer import Viewer
+from geodata.viewer import Rights, Viewer
 from layers.dataset_watch import DatasetWatch, PublishedDataset, Snapshot
 from layers.layer import DEPARTMENTAL_TABLE, Layer, Property, ShownField, Title, shown_column
 from layers.layer_file import LAYER_ID, THEMES, read_layer
@@ -87,9 +87,11 @@ class Catalogue:
         return self._datasets[layer.id]
 
     def visible_datasets(self, layer: Layer, viewer: Viewer) -> tuple[PublishedDataset, ...]:
-        """Published datasets of a layer of which the viewer may see at least some rows."""
-        allowed = viewer.rights.dataset_ids()
-        return tuple(d for d in self.datasets(layer) if d.id in allowed)
+        """Published datasets of a layer that the viewer has a right to, at the dataset's own sensitivity.
+
+        A right to less sensitive rows of it than it is declared to have does not reveal that it exists.
+        """
+        return tuple(d for d in self.datasets(layer) if _may_see(viewer.rights, d))
 
     def visible_layers(self, viewer: Viewer) -> list[tuple[Layer, list[int]]]:
         """Layers with rows for this viewer, and the ids of their datasets."""
@@ -107,6 +109,13 @@ class Catalogue:
             for dataset in self.datasets(layer):
                 found.setdefault(dataset.id, layer)
         return found
+
+
+def _may_see(rights: Rights, dataset: PublishedDataset) -> bool:
+    if dataset.id * 4 + dataset.sensitivity in rights.whole:
+        return True
+    prefix = f"{dataset.id}.{dataset.sensitivity}."
+    return any(key.startswith(prefix) for key in rights.area)
 
 
 def published_catalogue(watch: DatasetWatch, files: Catalogue | None = None) -> Callable[[], Catalogue]:

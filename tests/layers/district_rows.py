@@ -41,12 +41,12 @@ COMPONENT = Rows(
     ("城市部件", "City components"),
     "urban",
     210_000,
-    f"""
+    """
     SELECT i AS id, '420106' || lpad((1 + (x * 13.99)::int)::text, 3, '0') || lpad(i::text, 8, '0') AS code,
-        {AREA} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
+        {area} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
         (ARRAY['01001', '01037', '02010', '03005', '04001', '05001'])[1 + i %% 6] AS type_code,
-        '部件 ' || i AS name, '在用' AS state, date '2026-01-31' AS initial_date, {PLACE} AS geom
-    FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+        '部件 ' || i AS name, '在用' AS state, date '2026-01-31' AS initial_date, {place} AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
 )
 PIPE_SEGMENT = Rows(
@@ -55,15 +55,14 @@ PIPE_SEGMENT = Rows(
     ("排水管线", "Drains"),
     "water",
     40_000,
-    f"""
-    SELECT i AS id, 'YS' || i AS code, {AREA} AS area_code, 2::smallint AS sensitivity, i::int AS source_row,
+    """
+    SELECT i AS id, 'YS' || i AS code, {area} AS area_code, 2::smallint AS sensitivity, i::int AS source_row,
         'YS' || i AS start_node, 'YS' || i + 1 AS end_node,
         (ARRAY['YS', 'WS', 'HS'])[1 + i %% 3] AS subclass, 'HNT' AS material,
         300.0 + 100 * (i %% 8) AS diameter, '0' AS flow_direction, 21.456 AS start_invert_level,
         '0' AS state, '测试路' AS road_name,
-        ST_MakeLine({PLACE}, ST_SetSRID(ST_MakePoint(114.30 + 0.08 * x + 0.0002, 30.52 + 0.072 * y + 0.0001), 4490))
-            AS geom
-    FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+        ST_MakeLine({place}, ST_Translate({place}, 0.0002, 0.0001)) AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
     sensitivity=2,
 )
@@ -73,11 +72,11 @@ CAMERA = Rows(
     ("视频监控", "Cameras"),
     "police",
     11_431,
-    f"""
-    SELECT i AS id, '4201060000131' || lpad(i::text, 7, '0') AS code, {AREA} AS area_code,
+    """
+    SELECT i AS id, '4201060000131' || lpad(i::text, 7, '0') AS code, {area} AS area_code,
         3::smallint AS sensitivity, i::int AS source_row, '监控点 ' || i AS name,
-        (ARRAY['在线', '在线', '在线', '故障'])[1 + i %% 4] AS state, {PLACE} AS geom
-    FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+        (ARRAY['在线', '在线', '在线', '故障'])[1 + i %% 4] AS state, {place} AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
     sensitivity=3,
 )
@@ -90,8 +89,9 @@ STREET = Rows(
     """
     SELECT i AS id, '420106' || lpad(i::text, 3, '0') AS code, '420106' || lpad(i::text, 3, '0') AS area_code,
         1::smallint AS sensitivity, i::int AS source_row, '第' || i || '街道' AS name, 4571428.5 AS area_m2,
-        ST_Segmentize(ST_MakeEnvelope(114.30 + 0.08 * (i - 1) / 14, 30.52, 114.30 + 0.08 * i / 14, 30.592, 4490),
-            0.001) AS geom
+        ST_Segmentize(
+            ST_MakeEnvelope(114.30 + 0.08 * (i - 1) / 14, 30.52, 114.30 + 0.08 * i / 14, 30.592, 4490), 0.001
+        ) AS geom
     FROM generate_series(1, %(count)s::bigint) AS i
     """,
     area_bound=False,
@@ -102,13 +102,13 @@ PLACE_NAME = Rows(
     ("地名", "Place names"),
     "planning",
     6_000,
-    f"""
-    SELECT i AS id, 'P' || i AS code, {AREA} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
+    """
+    SELECT i AS id, 'P' || i AS code, {area} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
         'place' AS kind, (i %% 5)::float AS rank,
         (ARRAY['东湖', '沙湖', '昙华林', '首义', '水果湖', '黄鹤楼'])[1 + i %% 6]
             || (ARRAY['小学', '医院', '广场', '社区'])[1 + i %% 4] || i AS name,
-        {PLACE} AS geom
-    FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+        {place} AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
     area_bound=False,
 )
@@ -118,14 +118,14 @@ HERITAGE = Rows(
     ("古树名木", "Heritage trees"),
     "garden",
     300,
-    f"""
-    SELECT i AS id, 'T' || i AS code, {AREA} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
+    """
+    SELECT i AS id, 'T' || i AS code, {area} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
         '古树 ' || i AS name, '一级' AS feature_class,
-        jsonb_build_object('age', 100 + i, 'species', '银杏') AS attributes, {PLACE} AS geom
-    FROM (SELECT i, {RANDOM} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+        jsonb_build_object('age', 100 + i, 'species', '银杏') AS attributes, {place} AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
     fields="""[{"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "type": "integer"},
-               {"name": "species", "label_zh": "树种", "label_en": "Species", "unit": null, "type": "text"}]""",
+               {"name": "species", "label_zh": "树种", "label_en": "Species", "type": "text"}]""",
 )
 DISTRICT = (COMPONENT, PIPE_SEGMENT, CAMERA, STREET, PLACE_NAME, HERITAGE)
 
@@ -201,13 +201,13 @@ def load(connection: Connection[Any], rows: Rows, count: int | None = None) -> i
     version = begin_version(connection, dataset_id, rows.code, "test", "test")
     create_tables(connection, version)
     amount = rows.count if count is None else count
-    _insert(connection, f"{rows.target}_{version.id}", dataset_id, rows.select, amount)
+    select = sql.SQL(rows.select).format(place=sql.SQL(PLACE), random=sql.SQL(RANDOM), area=sql.SQL(AREA))
+    _insert(connection, f"{rows.target}_{version.id}", dataset_id, select, amount)
     if rows.target in SEARCH_ROWS:
-        select: LiteralString = f"""
-            SELECT id, code, area_code, sensitivity, {SEARCH_ROWS[rows.target]}
-            FROM ({rows.select}) AS feature
-        """
-        _insert(connection, f"search_entry_{version.id}", dataset_id, select, amount)
+        entries = sql.SQL(
+            "SELECT id, code, area_code, sensitivity, {columns} FROM ({rows}) AS feature"
+        ).format(columns=sql.SQL(SEARCH_ROWS[rows.target]), rows=select)
+        _insert(connection, f"search_entry_{version.id}", dataset_id, entries, amount)
     index_tables(connection, version)
     connection.execute(
         "UPDATE ioc.dataset_version SET rows_read = %s, rows_loaded = %s, extent = %s::jsonb WHERE id = %s",
@@ -220,11 +220,9 @@ def load(connection: Connection[Any], rows: Rows, count: int | None = None) -> i
 
 
 def _insert(
-    connection: Connection[Any], table: str, dataset_id: int, select: LiteralString, count: int
+    connection: Connection[Any], table: str, dataset_id: int, select: sql.Composed, count: int
 ) -> None:
-    cursor = connection.execute(
-        sql.SQL("SELECT * FROM ({}) AS row LIMIT 0").format(sql.SQL(select)), {"count": 0}
-    )
+    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS row LIMIT 0").format(select), {"count": 0})
     names = [sql.Identifier(column.name) for column in cursor.description or ()]
     connection.execute(
         sql.SQL("INSERT INTO version.{} (dataset_id, {}) SELECT {}, {} FROM ({}) AS row").format(
@@ -232,7 +230,7 @@ def _insert(
             sql.SQL(", ").join(names),
             sql.Literal(dataset_id),
             sql.SQL(", ").join(names),
-            sql.SQL(select),
+            select,
         ),
         {"count": count},
     )
