@@ -11,13 +11,15 @@ import numpy as np
 import shapely
 
 from geodata.code_table import CodeTable
-from ioc.demo.landscape import Floats, Landscape
+from ioc.demo.landscape import DrawnRoad, Floats, Landscape
 
 DISTRICT, DISTRICT_NAME = "420106", "武昌区"
 # The East Lake scenic area is administered apart, and its two communities with it.
 APART = "420106490"
 # The river runs at about this angle, and the town is laid out along it.
 RIVER_ANGLE = np.radians(52.0)
+# Blocks between main roads up to so many m² are not divided between streets.
+LARGEST_WHOLE_BLOCK = 1_300_000.0
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ def read_names() -> AreaNames:
     return AreaNames(streets, communities)
 
 
-def divide(landscape: Landscape, cells: np.ndarray, duty_grids: int) -> Areas:
+def divide(landscape: Landscape, roads: list[DrawnRoad], cells: np.ndarray, duty_grids: int) -> Areas:
     """Gives every cell its street, community and duty grid, and numbers the unit grids."""
     names = read_names()
     centre = shapely.get_coordinates(shapely.centroid(cells))
     neighbours = _neighbours(cells)
-    street = _streets(landscape, cells, names)
+    street = _streets(landscape, roads, cells, names)
     street = _contiguous(street, cells, neighbours)
     community = np.empty(len(cells), dtype="U12")
     for code in names.streets:
@@ -91,12 +93,23 @@ def divide(landscape: Landscape, cells: np.ndarray, duty_grids: int) -> Areas:
     return Areas(names, cells, _numbered(centre, community), community, duty)
 
 
-def _streets(landscape: Landscape, cells: np.ndarray, names: AreaNames) -> np.ndarray:
+def _streets(landscape: Landscape, roads: list[DrawnRoad], cells: np.ndarray, names: AreaNames) -> np.ndarray:
+    """By the nearest seed; a block between main roads goes to the one that has most of it."""
     seeds = [(code, seed) for code, points in landscape.street_seeds.items() for seed in points]
     if {code for code, _ in seeds} != set(names.streets):
         raise ValueError("the control points and the area table name different streets")
     nearest = shapely.STRtree([seed for _, seed in seeds]).nearest(shapely.centroid(cells))
-    return np.array([code for code, _ in seeds])[nearest]
+    codes = np.array(list(names.streets))
+    street = np.searchsorted(codes, np.array([code for code, _ in seeds])[nearest])
+    noded = shapely.union_all([road.line for road in roads] + [landscape.district.boundary], grid_size=0.01)
+    blocks = shapely.get_parts(shapely.polygonize([noded]))
+    blocks = blocks[shapely.area(blocks) < LARGEST_WHOLE_BLOCK]
+    cell, block = shapely.STRtree(blocks).query(shapely.point_on_surface(cells), predicate="within")
+    area = np.zeros((len(blocks), len(codes)))
+    np.add.at(area, (block, street[cell]), shapely.area(cells)[cell])
+    clear = area.max(axis=1)[block] > 0.6 * area.sum(axis=1)[block]
+    street[cell[clear]] = area.argmax(axis=1)[block[clear]]
+    return codes[street]
 
 
 def _groups(centre: Floats, weight: Floats, count: int) -> np.ndarray:

@@ -160,19 +160,15 @@ def _described(
     count = len(kind)
     street, community = areas.street[cell], areas.community[cell]
     old = np.isin(street, OLD_STREETS)
-    earlier = {entry["to_code"]: entry for entry in successors("2013").values() if entry["basis"] != "none"}
+    # Types whose 2013 name is not at hand were not surveyed then.
+    earlier = {entry["to_code"]: entry for entry in successors("2013").values() if entry.name}
     number_of = {item.code: number for number, item in enumerate(kinds)}
     unknown = np.array([item.code not in earlier for item in kinds])
     kind = np.where(old & unknown[kind], number_of[SINGLE_TREE], kind)
     current = {entry.code: entry.name for entry in CodeTable.load("component").of_edition("2026")}
     names = np.array([current[item.code] for item in kinds])
     old_codes = np.array([earlier[item.code].code if item.code in earlier else "" for item in kinds])
-    old_names = np.array(
-        [
-            earlier[item.code].name or name if item.code in earlier else ""
-            for item, name in zip(kinds, names, strict=True)
-        ]
-    )
+    old_names = np.array([earlier[item.code].name if item.code in earlier else "" for item in kinds])
     types = np.array([item.code for item in kinds])
     order = np.argsort(kind, kind="stable")
     sequence = np.empty(count, dtype=int)

@@ -59,7 +59,7 @@ def make_district(seed: int, scale: float, progress: Progress) -> DemoDistrict:
     lane_above = LANE_ABOVE / max(1.0, scale)
     cells = cut_cells(landscape, roads, unit_grids, lane_above, stream(1))
     progress("街道、社区与网格")
-    areas = divide(landscape, cells.polygons, duty_grids)
+    areas = divide(landscape, roads, cells.polygons, duty_grids)
     network = name_roads(build_network(roads, cells, landscape, lane_above), areas)
     progress("建筑与绿地")
     greens = plant_greens(landscape, areas, stream(2))

@@ -179,7 +179,8 @@ def _water(out: HandOver) -> None:
     table, points = out.table(file, "排水隐患与混接点", *fault_table(district, pipes, out.rng))
     writing.write_geojson(out.path(file), table, points)
     where = ["编号", "类型", "缺陷代码", "起点点号", "终点点号"]
-    out.drain_faults += table[where].to_dict("records")
+    columns = [table[name].tolist() for name in where]
+    out.drain_faults += [dict(zip(where, row, strict=True)) for row in zip(*columns, strict=True)]
     _stations(out)
 
 

@@ -107,7 +107,8 @@ def to_degrees(geometries: np.ndarray) -> np.ndarray:
     transformer = Transformer.from_crs(METRES, DEGREES, always_xy=True)
 
     def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), 9)
+        degrees = np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+        return np.asarray(np.round(degrees, 9), dtype=np.float64)
 
     return np.asarray(shapely.transform(geometries, project))
 
