@@ -64,6 +64,7 @@ def _locate(rows: Rows, levels: tuple[str, ...], tolerance_m: float) -> np.ndarr
     points[located] = representative_points(rows.geometry[located])
     for level in levels:
         areas = rows.references.table(level)
+        _confirm_stated(rows, codes, points, level, areas)
         open_rows = np.flatnonzero(located & ~rows.assigned)
         if len(areas) and len(open_rows):
             row, area = areas.tree.query(points[open_rows], predicate="intersects")
@@ -73,6 +74,22 @@ def _locate(rows: Rows, levels: tuple[str, ...], tolerance_m: float) -> np.ndarr
     if tolerance_m > 0:
         _locate_near(rows, codes, points, located, levels, tolerance_m)
     return codes
+
+
+def _confirm_stated(
+    rows: Rows, codes: np.ndarray, points: np.ndarray, level: str, areas: Published
+) -> None:
+    """Rows that lie in the very area the file states need no search; most do."""
+    stated = rows.columns.get(f"{level}_code")
+    if stated is None or not len(areas):
+        return
+    index = areas.codes.get_indexer(pd.Index(stated))
+    asked = np.flatnonzero((index >= 0) & ~shapely.is_missing(points) & ~rows.assigned)
+    shapely.prepare(areas.geometry)
+    east, north = shapely.get_coordinates(points[asked]).T
+    confirmed = shapely.intersects_xy(areas.geometry[index[asked]], east, north)
+    codes[asked[confirmed]] = areas.codes.to_numpy(dtype=object)[index[asked[confirmed]]]
+    rows.assigned[asked[confirmed]] = True
 
 
 def _locate_near(

@@ -58,7 +58,10 @@ def read_vector(
         raise VectorFileError(
             f"{path} holds a damaged geometry ({_first_line(error)}): deliver it again."
         ) from error
-    return table.drop_columns([column]).to_pandas(date_as_object=False), shapely.force_2d(geometry), _crs(meta["crs"])
+    shapes = np.asarray(geometry, dtype=object)
+    if shapely.has_z(shapes).any():
+        shapes = shapely.force_2d(shapes)
+    return table.drop_columns([column]).to_pandas(date_as_object=False), shapes, _crs(meta["crs"])
 
 
 def _choose_layer(path: Path, layers: list[str], layer: str | None) -> str:

@@ -6,6 +6,7 @@ column's own buffer is what goes to the server.
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -70,13 +71,22 @@ def copy_rows(
     sent = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        for rows, chunk in encode([kind for kind, _ in columns.values()], [v for _, v in columns.values()]):
+        for rows, chunk in _ahead(encode([kind for kind, _ in columns.values()], [v for _, v in columns.values()])):
             copy.write(chunk)
             sent += rows
             if progress:
                 progress(sent)
         copy.write(TRAILER)
     return sent
+
+
+def _ahead(chunks: Iterator[tuple[int, memoryview]]) -> Iterator[tuple[int, memoryview]]:
+    """The same chunks, each encoded while the server still reads the one before."""
+    with ThreadPoolExecutor(1) as encoder:
+        upcoming = encoder.submit(next, chunks, None)
+        while (chunk := upcoming.result()) is not None:
+            upcoming = encoder.submit(next, chunks, None)
+            yield chunk
 
 
 def encode(types: Sequence[str], columns: Sequence[pa.Array]) -> Iterator[tuple[int, memoryview]]:
