@@ -5,16 +5,13 @@ from layers.dataset_watch import DatasetWatch
 from layers.http import router
 from layers.layer import Layer
 from layers.problem import add_problem_handlers, problem_response
-from layers.tile_endpoint import TileEndpoint, tiles_first
 
 __all__ = [
     "Catalogue",
     "DatasetWatch",
     "Layer",
-    "TileEndpoint",
     "add_problem_handlers",
     "problem_response",
     "published_catalogue",
     "router",
-    "tiles_first",
 ]

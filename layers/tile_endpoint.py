@@ -7,7 +7,7 @@ import structlog
 from psycopg import Error
 from psycopg_pool import PoolTimeout
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from geodata.viewer import Viewer
 from layers.metrics import TILE_BYTES, TILES
@@ -131,14 +131,3 @@ async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
 async def _not_found(detail: str, scope: Scope, receive: Receive, send: Send) -> None:
     UNKNOWN.inc()
     await problem_response(404, "Not found", detail)(scope, receive, send)
-
-
-def tiles_first(app: ASGIApp, endpoint: ASGIApp) -> ASGIApp:
-    """``app``, with tile requests answered before its routes are searched."""
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        is_tile = scope["type"] == "http" and scope["path"].startswith("/tiles/")
-        chosen = endpoint if is_tile and scope["method"] in ("GET", "HEAD") else app
-        await chosen(scope, receive, send)
-
-    return dispatch

@@ -2,8 +2,8 @@
 
 import asyncio
 
-import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from geodata.errors import UserError
 from geodata.store import Store
@@ -66,7 +66,7 @@ def test_a_store_that_does_not_answer_is_said_in_one_sentence(
     district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("layers.dataset_watch.START_SECONDS", 0.2)
-    watch = DatasetWatch(psycopg.conninfo.make_conninfo(district.store.app_url, dbname="nosuch"))
+    watch = DatasetWatch(make_conninfo(district.store.app_url, dbname="nosuch"))
     with pytest.raises(UserError, match="does not answer"):
         asyncio.run(watch.start())
 
@@ -88,7 +88,7 @@ def test_reading_outlives_connections_that_the_server_closed(own_district: Distr
 
 
 def test_one_url_for_owner_and_web_still_binds_the_web_to_rights(own_district: District) -> None:
-    app_url = psycopg.conninfo.make_conninfo(own_district.store.owner_url, options="-c role=ioc_app")
+    app_url = make_conninfo(own_district.store.owner_url, options="-c role=ioc_app")
 
     async def count(name: str) -> int:
         store = Store(app_url, own_district.store.owner_url)

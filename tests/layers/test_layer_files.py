@@ -22,7 +22,7 @@ fields = ["code"]
 
 
 @pytest.mark.parametrize("layer", Catalogue.load(), ids=lambda layer: layer.id)
-def test_every_shipped_layer_has_labels_and_a_style_in_every_theme(layer) -> None:  # noqa: ANN001
+def test_every_shipped_layer_has_labels_and_a_style_in_every_theme(layer) -> None:
     assert layer.title.zh
     assert layer.title.en
     for shown in layer.fields:

@@ -35,16 +35,16 @@ def place_of(district: District, table: str, feature_id: int) -> tuple[float, fl
 
 
 def test_a_click_finds_the_point_first_and_the_area_below_it(district: District) -> None:
-    found = identify(district, place_of(district, "component", 77))
+    found = identify(district, place_of(district, "component", 78))
     names = [layer["layer"] for layer in found]
     assert names.index("component") < names.index("street")
     components = next(layer for layer in found if layer["layer"] == "component")
     first = components["features"][0]
-    assert first["id"] == 77
+    assert first["id"] == 78
     record = {entry["name"]: entry for entry in first["record"]}
-    assert record["type_code"]["value"] == "05001"
+    assert record["type_code"]["value"] == "01001"
     assert record["type_code"]["label_zh"] == "部件类别"
-    assert record["type_code"]["text"] != "05001"
+    assert record["type_code"]["text"] == "供水井盖（01001）"
     assert record["initial_date"]["text"] == "2026-01-31"
     assert "note" not in record
 
