@@ -153,7 +153,7 @@ def departmental_layer(dataset: PublishedDataset) -> Layer:
         order=DEPARTMENTAL_ORDER,
         min_zoom=9,
         point_min_zoom=DEPARTMENTAL_POINT_ZOOM if geometry == "point" else 0,
-        properties=(Property("name", "name"), Property("feature_class", "feature_class")),
+        properties=(Property("name", "name"), Property("kind", "feature_class")),
         cluster_class=Property("class", "feature_class"),
         fields=(*before, *declared, *after),
         datasets=(dataset.code,),
