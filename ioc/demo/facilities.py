@@ -234,6 +234,7 @@ def name_places(
         (areas.names.streets[c], "街道", 1, *_label_point(s)) for c, s in zip(codes, shapes, strict=True)
     ]
     codes, shapes = areas.joined(areas.community)
+    shapes = shapely.intersection(shapes, landscape.land)
     rows += [
         (areas.names.communities[c], "社区", 2, *_label_point(s)) for c, s in zip(codes, shapes, strict=True)
     ]
