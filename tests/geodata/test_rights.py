@@ -5,10 +5,10 @@ from itertools import product
 
 import psycopg
 import pytest
-from psycopg import Connection
+from psycopg import Connection, sql
 from sqlalchemy import func, select
 
-from geodata.dataset_version import begin_version, create_tables, index_tables, publish
+from geodata.dataset_version import Version, begin_version, create_tables, index_tables, publish
 from geodata.models import Component
 from geodata.store import RightsBypassedError, Store
 from geodata.viewer import ROLES, Viewer, resolve_viewer
@@ -44,16 +44,22 @@ def add_dataset(
     return row[0]
 
 
+def version_table(version: Version) -> sql.Identifier:
+    return sql.Identifier("version", f"component_{version.id}")
+
+
 def publish_components(connection: Connection, dataset_id: int) -> None:
     """One component for each sensitivity and for each of the two areas."""
     version = begin_version(connection, dataset_id, "test", "test", "hash")
     create_tables(connection, version)
     for number, (sensitivity, area) in enumerate((s, a) for s in (1, 2, 3) for a in (INSIDE, OUTSIDE)):
         connection.execute(
-            f"""
-            INSERT INTO version.component_{version.id} (dataset_id, id, code, area_code, sensitivity, geom)
+            sql.SQL(
+                """
+            INSERT INTO {} (dataset_id, id, code, area_code, sensitivity, geom)
             VALUES (%s, %s, %s, %s, %s, ST_SetSRID(ST_Point(114.3, 30.55), 4490))
-            """,  # noqa: S608  # the table's name is the version's number
+            """
+            ).format(version_table(version)),
             [dataset_id, number, f"{sensitivity}/{area}", area, sensitivity],
         )
     index_tables(connection, version)
@@ -204,11 +210,13 @@ def test_the_spatial_index_is_used_under_the_policy(store: Store, owner: Connect
     version = begin_version(owner, dataset_id, "test", "test", "hash")
     create_tables(owner, version)
     owner.execute(
-        f"""
-        INSERT INTO version.component_{version.id} (dataset_id, id, code, sensitivity, geom)
+        sql.SQL(
+            """
+        INSERT INTO {} (dataset_id, id, code, sensitivity, geom)
         SELECT %s, n, n::text, 1, ST_SetSRID(ST_Point(114.2 + n %% 100 * 1e-3, 30.5 + n / 100 * 1e-3), 4490)
         FROM generate_series(1, 10000) AS n
-        """,  # noqa: S608  # the table's name is the version's number
+        """
+        ).format(version_table(version)),
         [dataset_id],
     )
     index_tables(owner, version)
