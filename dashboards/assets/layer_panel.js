@@ -113,7 +113,7 @@
   function swatch(entry) {
     if (!entry) return el("span", { class: "swatch" });
     if (entry.kind === "symbol" && entry.symbol) return el("span", { class: "swatch" }, ioc.symbol(entry.symbol, entry.colour));
-    if (entry.kind === "symbol") return el("span", { class: "swatch swatch-text", style: `color:${entry.colour}`, "aria-hidden": "true" }, "文");
+    if (entry.kind === "symbol") return el("span", { class: "swatch swatch-text", style: `color:${entry.colour}`, "aria-hidden": "true" }, ioc.memory.language === "zh" ? "文" : "Aa");
     const style = entry.kind === "line"
       ? `border-top:2px ${entry.dashed ? "dashed" : "solid"} ${entry.colour}`
       : `--fill:${entry.colour};--edge:${entry.outline || entry.colour}`;
