@@ -91,7 +91,7 @@
     const only = (...kinds) => ["in", ["geometry-type"], ["literal", kinds]];
     const lines = only("LineString", "MultiLineString", "Polygon", "MultiPolygon");
     return [
-      { id: "highlight-area", type: "fill", source: "highlight", filter: only("Polygon", "MultiPolygon"), paint: { "fill-color": colour, "fill-opacity": 0.1 } },
+      { id: "highlight-area", type: "fill", source: "highlight", filter: only("Polygon", "MultiPolygon"), paint: { "fill-color": colour, "fill-opacity": 0.05 } },
       { id: "highlight-casing", type: "line", source: "highlight", filter: lines, layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": colour, "line-opacity": 0.28, "line-width": 10 } },
       { id: "highlight-line", type: "line", source: "highlight", filter: lines, layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": colour, "line-width": 2.4 } },
       { id: "highlight-halo", type: "circle", source: "highlight", filter: only("Point", "MultiPoint"), paint: { "circle-radius": 17, "circle-color": colour, "circle-opacity": 0.16 } },
