@@ -119,7 +119,7 @@ def _merged_lines(layer: Layer, step: int) -> sql.Composed:
     kept = layer.properties if step == 0 else layer.properties[:1]
     columns = [sql.Identifier(one.name) for one in kept]
     names = sql.SQL("").join(sql.SQL("{}, ").format(column) for column in columns)
-    merged = sql.SQL("ST_LineMerge(ST_Collect(shape))")
+    merged = sql.SQL("ST_LineMerge(ST_CollectionExtract(ST_Collect(shape), 2))")
     if step > 0:
         merged = sql.SQL("(ST_Dump({})).geom").format(merged)
     return sql.SQL(

@@ -112,6 +112,20 @@ PLACE_NAME = Rows(
     """,
     area_bound=False,
 )
+ROAD = Rows(
+    "road",
+    "base_feature",
+    ("道路", "Roads"),
+    "planning",
+    200,
+    """
+    SELECT i AS id, 'R' || i AS code, {area} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
+        'road' AS kind, '主干路' AS feature_class, '测试路' AS name,
+        ST_Multi(ST_MakeLine({place}, ST_Translate({place}, 0.01, 0.002))) AS geom
+    FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
+    """,
+    area_bound=False,
+)
 HERITAGE = Rows(
     "heritage_tree",
     "departmental_feature",
@@ -127,7 +141,7 @@ HERITAGE = Rows(
     fields="""[{"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "type": "integer"},
                {"name": "species", "label_zh": "树种", "label_en": "Species", "type": "text"}]""",
 )
-DISTRICT = (COMPONENT, PIPE_SEGMENT, CAMERA, STREET, PLACE_NAME, HERITAGE)
+DISTRICT = (COMPONENT, PIPE_SEGMENT, CAMERA, STREET, PLACE_NAME, ROAD, HERITAGE)
 
 DEPARTMENTS = (
     ("urban", "区城管执法局", "Urban management"),
@@ -147,7 +161,7 @@ ACCOUNTS = (
 )
 
 SEARCH_ROWS: dict[str, LiteralString] = {
-    "base_feature": "name AS title, '地名' AS subtitle, 'donghuxiaoxue' AS pinyin, 'dhxx' AS initials, geom",
+    "place": "name AS title, '地名' AS subtitle, 'donghuxiaoxue' AS pinyin, 'dhxx' AS initials, geom",
     "street": "name AS title, '街道' AS subtitle, 'jiedao' AS pinyin, 'jd' AS initials, "
     "ST_PointOnSurface(geom) AS geom",
     "camera": "name AS title, '视频监控' AS subtitle, 'jiankongdian' AS pinyin, 'jkd' AS initials, geom",
@@ -203,10 +217,10 @@ def load(connection: Connection[Any], rows: Rows, count: int | None = None) -> i
     amount = rows.count if count is None else count
     select = sql.SQL(rows.select).format(place=sql.SQL(PLACE), random=sql.SQL(RANDOM), area=sql.SQL(AREA))
     _insert(connection, f"{rows.target}_{version.id}", dataset_id, select, amount)
-    if rows.target in SEARCH_ROWS:
+    if rows.code in SEARCH_ROWS:
         entries = sql.SQL(
             "SELECT id, code, area_code, sensitivity, {columns} FROM ({rows}) AS feature"
-        ).format(columns=sql.SQL(SEARCH_ROWS[rows.target]), rows=select)
+        ).format(columns=sql.SQL(SEARCH_ROWS[rows.code]), rows=select)
         _insert(connection, f"search_entry_{version.id}", dataset_id, entries, amount)
     index_tables(connection, version)
     connection.execute(
