@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from psycopg import OperationalError
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -84,6 +85,15 @@ def main() -> None:
         app()
     except UserError as error:
         errors.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        errors.print(
+            f"The database stopped or could not go on ({reason}); nothing was half done: see that it runs "
+            "and that its disk has room (ioc db status), then run the command again.",
+            style="red",
+            markup=False,
+        )
         sys.exit(1)
     except Exception:
         file = Path(read_settings().data_dir) / "crash.log"

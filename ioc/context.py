@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import structlog
 from psycopg import Connection, OperationalError
 
 from geodata import migrate
 from geodata.errors import UserError
+from geodata.leakproof import declare_leakproof
 from geodata.store import APP_ROLE, Store, sqlalchemy_url
 from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.settings import Settings, read_settings
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -40,6 +44,12 @@ def open_store(settings: Settings | None = None) -> Iterator[Store]:
         url = sqlalchemy_url(store.owner_url).render_as_string(hide_password=False)
         if migrate.current(url) != migrate.head():
             migrate.upgrade(url)
+        with store.owner_connection() as connection:
+            if not declare_leakproof(connection):
+                log.warning(
+                    "spatial indexes stay unused under row-level security: the database's owner may not "
+                    "declare operators leakproof; let a superuser run `ioc db migrate` once"
+                )
         yield store
 
 

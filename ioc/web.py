@@ -49,13 +49,9 @@ def _is_demo(watch: DatasetWatch) -> bool:
 
 def _map_settings(settings: Settings, store: Store) -> MapSettings:
     """What the page must know before it asks for anything: the district's name, extent and zone."""
-    with store.owner_connection() as connection:
+    with store.app_connection() as connection:
         row = connection.execute(
-            """
-            SELECT d.name, ST_XMin(d.geom), ST_YMin(d.geom), ST_XMax(d.geom), ST_YMax(d.geom), s.synthetic
-            FROM ioc.district d JOIN ioc.dataset s ON s.id = d.dataset_id WHERE d.code = %s
-            """,
-            [settings.district_code],
+            "SELECT * FROM ioc.district_outline(%s)", [settings.district_code]
         ).fetchone()
     operation = pyproj.CRS(settings.district_projection).coordinate_operation
     meridian = next(
@@ -70,8 +66,7 @@ def _map_settings(settings: Settings, store: Store) -> MapSettings:
     }
     if row is None:
         return MapSettings(**common)
-    name, *extent, synthetic = row
-    west, south, east, north = extent
+    name, west, south, east, north, synthetic = row
     return MapSettings(district_zh=name, extent=(west, south, east, north), synthetic=synthetic, **common)
 
 

@@ -79,6 +79,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ioc, public, pg_temp AS $
     ORDER BY d.id
 $$;
 
+-- What the page's frame says before anybody has signed in: the district's name and where it lies.
+CREATE FUNCTION ioc.district_outline(district_code text)
+RETURNS TABLE (name text, west float8, south float8, east float8, north float8, synthetic boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ioc, public, pg_temp AS $$
+    SELECT d.name, ST_XMin(d.geom), ST_YMin(d.geom), ST_XMax(d.geom), ST_YMax(d.geom), s.synthetic
+    FROM district d JOIN dataset s ON s.id = d.dataset_id
+    WHERE d.code = district_code
+$$;
+
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ioc_app') THEN
