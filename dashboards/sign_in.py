@@ -1,6 +1,7 @@
 """The sign-in page: plain HTML that works without any script."""
 
 from html import escape
+from urllib.parse import urlencode
 
 from dashboards.page_frame import asset_url, theme_css
 from dashboards.wording import texts
@@ -33,21 +34,28 @@ PAGE = """<!DOCTYPE html>
 <button type="submit">{sign_in}</button>
 {hint}
 </form>
-<footer><p>{note}</p><a href="?lang={other}" hreflang="{other}">{other_language}</a></footer>
+<footer><p>{note}</p><a href="?{other_query}" hreflang="{other}">{other_language}</a></footer>
 </main>
 </body>
 </html>
 """
 
 
-def sign_in_page(language: str, error: str | None = None, demo_hint: bool = False) -> str:
-    """HTML of the sign-in page in zh or en; any ``error`` says that name and password do not match."""
+def sign_in_page(
+    language: str, error: str | None = None, demo_hint: bool = False, next_path: str = ""
+) -> str:
+    """HTML of the sign-in page in zh or en; any ``error`` says that name and password do not match.
+
+    ``next_path`` is where the person wanted to go; it outlives a change of language.
+    """
     words = texts(language)
+    other = "en" if language == "zh" else "zh"
     failed = f'<p class="error" role="alert">{escape(words["sign_in_failed"])}</p>' if error else ""
     hint = f'<p class="hint">{escape(words["sign_in_demo"])}</p>' if demo_hint else ""
     return PAGE.format(
         lang="zh-CN" if language == "zh" else "en",
-        other="en" if language == "zh" else "zh",
+        other=other,
+        other_query=escape(urlencode({"lang": other} | ({"next": next_path} if next_path else {}))),
         emblem=asset_url("emblem.svg"),
         stylesheet=asset_url("sign_in.css"),
         theme_css=theme_css(),

@@ -154,9 +154,13 @@ def sign_in_router(
     router = APIRouter(include_in_schema=False)
     lifetime = timedelta(hours=session_hours)
 
+    def page(request: Request, error: str | None) -> str:
+        wanted = request.query_params.get("next", "")
+        return sign_in_page(_language(request), error, demo_hint=demo_hint(), next_path=wanted)
+
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:
-        return HTMLResponse(sign_in_page(_language(request), error=None, demo_hint=demo_hint()))
+        return HTMLResponse(page(request, error=None))
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -167,8 +171,7 @@ def sign_in_router(
         if secret is None and is_json:
             return problem_response(401, "Not signed in", "Name and password do not match.")
         if secret is None:
-            page = sign_in_page(_language(request), error="mismatch", demo_hint=demo_hint())
-            return HTMLResponse(page, 401)
+            return HTMLResponse(page(request, error="mismatch"), 401)
         target = _local_path(form.get("next") or request.query_params.get("next", ""))
         response = JSONResponse({"signed_in": True}) if is_json else RedirectResponse(target, 303)
         response.set_cookie(

@@ -78,6 +78,13 @@ def test_signing_in_by_form_sets_a_cookie_scripts_cannot_read_and_leads_back(cli
     assert client.get("/whoami").json()["roles"] == ["screen"]
 
 
+def test_the_sign_in_page_keeps_where_one_wanted_to_go_in_either_language(client: TestClient) -> None:
+    page = client.get("/sign-in?next=/map").text
+    assert "登录" in page
+    assert "?lang=en&amp;next=%2Fmap" in page
+    assert "?lang=zh&amp;next=%2Fmap" in client.get("/sign-in?lang=en&next=/map").text
+
+
 @pytest.mark.usefixtures("account_id")
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "map"])
 def test_signing_in_never_leads_to_another_site(client: TestClient, target: str) -> None:
