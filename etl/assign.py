@@ -76,13 +76,12 @@ def _locate(rows: Rows, levels: tuple[str, ...], tolerance_m: float) -> np.ndarr
     return codes
 
 
-def _confirm_stated(
-    rows: Rows, codes: np.ndarray, points: np.ndarray, level: str, areas: Published
-) -> None:
+def _confirm_stated(rows: Rows, codes: np.ndarray, points: np.ndarray, level: str, areas: Published) -> None:
     """Rows that lie in the very area the file states need no search; most do."""
     stated = rows.columns.get(f"{level}_code")
     if stated is None or not len(areas):
         return
+    assert rows.assigned is not None, "set by the caller"
     index = areas.codes.get_indexer(pd.Index(stated))
     asked = np.flatnonzero((index >= 0) & ~shapely.is_missing(points) & ~rows.assigned)
     shapely.prepare(areas.geometry)
@@ -125,7 +124,8 @@ def _fill_columns(job: Job, rows: Rows) -> None:
         if f"{level}_name" in columns:
             published = rows.references.table(level)
             index = published.codes.get_indexer(pd.Index(codes))
-            names = np.where(index >= 0, np.append(published.names, None)[index], None)
+            names = np.full(len(rows), None, dtype=object)
+            names[index >= 0] = published.names[index[index >= 0]]
             _decide(rows, f"{level}_name", pd.Series(names, dtype="str"))
 
 

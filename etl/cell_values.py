@@ -8,27 +8,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.compute import MatchSubstringOptions
+
+from geodata.arrow_call import arrow_call
 
 _WIDE = {0xFEE0 + code: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B))}
 _WIDE |= {0x3000: 0x20, 0x00A0: 0x20, 0x200B: None, 0xFEFF: None}
 _WIDE |= dict.fromkeys((*range(32), 127), 32)
 _NEEDS_CLEANING = "[\\x00-\\x1f\\x7f\u00a0\u200b\u3000\ufeff０-９Ａ-Ｚａ-ｚ]"
-_DATE = re.compile(
-    r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?"
-)
+_TIME = r"[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?"
+_DATE = re.compile(rf"(\d{{4}})(?:[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?|(\d{{2}})(\d{{2}}))(?:{_TIME})?")
 
 
 def as_text(values: pd.Series) -> pa.Array:
     """Texts trimmed, full-width letters, digits and spaces made plain, empty ones null."""
     texts = _written(values)
     encoded = texts.dictionary_encode()
-    words = pc.utf8_trim_whitespace(encoded.dictionary)
-    strange = pc.match_substring_regex(words, _NEEDS_CLEANING)
-    if pc.any(strange).as_py():
+    words = arrow_call("utf8_trim_whitespace", encoded.dictionary)
+    strange = arrow_call("match_substring_regex", words, options=MatchSubstringOptions(_NEEDS_CLEANING))
+    if arrow_call("any", strange).as_py():
         cleaned = [word.translate(_WIDE).strip() for word in words.filter(strange).to_pylist()]
-        words = pc.replace_with_mask(words, strange, pa.array(cleaned, pa.large_string()))
-    words = pc.if_else(pc.equal(pc.binary_length(words), 0), pa.scalar(None, pa.large_string()), words)
+        words = arrow_call("replace_with_mask", words, strange, pa.array(cleaned, pa.large_string()))
+    empty = arrow_call("equal", arrow_call("binary_length", words), pa.scalar(0, pa.int64()))
+    words = arrow_call("if_else", empty, pa.scalar(None, pa.large_string()), words)
     return words.take(encoded.indices)
 
 
@@ -62,11 +64,11 @@ def as_numbers(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
         given = numbers.notna().to_numpy()
     else:
         texts = pd.Series(as_text(values), dtype="str").str.replace(",", "")
-        numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
+        numbers = pd.Series(pd.to_numeric(texts, errors="coerce"), dtype="float64")
         given = texts.notna().to_numpy()
-    numbers = numbers.reset_index(drop=True)
-    finite = np.isfinite(numbers.to_numpy())
-    return numbers.where(finite), given & ~finite
+    plain = numbers.to_numpy(dtype=np.float64)
+    finite = np.isfinite(plain)
+    return pd.Series(np.where(finite, plain, np.nan)), given & ~finite
 
 
 def as_dates(values: pd.Series, form: str | None) -> tuple[pd.Series, np.ndarray]:
@@ -80,9 +82,9 @@ def as_dates(values: pd.Series, form: str | None) -> tuple[pd.Series, np.ndarray
         [None if word is None else read(word) for word in encoded.dictionary.to_pylist()], pa.date32()
     )
     days = dates.take(encoded.indices)
-    unreadable = pc.and_(encoded.is_valid(), days.is_null()).to_numpy(zero_copy_only=False)
-    given = pc.is_valid(encoded.dictionary.take(encoded.indices)).to_numpy(zero_copy_only=False)
-    return pd.Series(days, dtype=pd.ArrowDtype(pa.date32())), unreadable & given
+    given = encoded.dictionary.take(encoded.indices).is_valid().to_numpy(zero_copy_only=False)
+    unreadable = given & days.is_null().to_numpy(zero_copy_only=False)
+    return pd.Series(days, dtype=pd.ArrowDtype(pa.date32())), unreadable
 
 
 def _date_reader(form: str | None) -> Callable[[str], date | None]:

@@ -50,7 +50,8 @@ def dataset_history(store: Store, code: str) -> list[VersionRecord]:
         with connection.cursor(row_factory=class_row(VersionRecord)) as cursor:
             return cursor.execute(
                 """
-                SELECT id, state, started_at, source_name, rows_read, rows_loaded, rows_refused, rows_flagged, failure
+                SELECT id, state, started_at, source_name, rows_read, rows_loaded, rows_refused, rows_flagged,
+                    failure
                 FROM ioc.dataset_version WHERE dataset_id = %s ORDER BY id DESC
                 """,
                 [dataset],

@@ -62,7 +62,8 @@ def _find_header(path: Path, sheet: str, cells: list[list[Any]], wanted: tuple[s
         if set(wanted) <= {str(cell).strip() for cell in row}:
             return number
     raise ExcelFileError(
-        f"Sheet “{sheet}” of {path} has no header row with {', '.join(wanted)} in its first {_HEADER_SEARCHED} rows."
+        f"Sheet “{sheet}” of {path} has no header row with {', '.join(wanted)} in its first "
+        f"{_HEADER_SEARCHED} rows."
     )
 
 

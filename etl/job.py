@@ -33,7 +33,10 @@ class _Part(BaseModel):
 
 
 class Column(_Part):
-    """Where a target column's values come from: a source column, several joined, a constant or the row number."""
+    """Where the values of a target column come from.
+
+    A source column, several of them joined, a constant, or the row number.
+    """
 
     source: str | None = None
     join: tuple[str, ...] = ()
@@ -189,7 +192,7 @@ class Job(_Part):
     fields: dict[str, AnyColumn]
     attributes: tuple[Attribute, ...] = ()
     codes: dict[str, Code] = {}
-    assign: Assignment = Assignment()
+    assign: Assignment = Field(default_factory=Assignment.model_construct)
     measure: dict[str, Literal["length", "area"]] = {}
     """Columns filled from the geometry: metres along it or square metres, on the ellipsoid."""
     search: Search | None = None

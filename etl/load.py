@@ -36,7 +36,7 @@ def write_version(
     breaches: list[Breach],
     progress: Progress | None = None,
 ) -> None:
-    """Fill, index and publish a version within the connection's current transaction; then apply retention."""
+    """Fill, index and publish a version within the connection's current transaction; apply retention."""
     accepted = np.flatnonzero(~rows.refused)
     columns = feature_columns(job, version, rows, breaches, accepted)
     create_tables(connection, version)
@@ -44,7 +44,7 @@ def write_version(
     if job.search:
         entries = _search_columns(job, rows, columns, accepted)
         copy_rows(connection, "version", f"search_entry_{version.id}", entries)
-    # A sample of 6,000 rows estimates as well as one of 30,000 and costs a fifth; geometries are dear to sample.
+    # 6,000 sampled rows estimate as well as 30,000 at a fifth of the cost; geometries are dear to sample.
     connection.execute("SET LOCAL default_statistics_target = 20")
     index_tables(connection, version)
     write_quarantine(connection, version.id, rows, breaches)

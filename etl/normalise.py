@@ -1,4 +1,4 @@
-"""Brings a delivery to the store's form: CGCS2000 in two dimensions, target columns, clean texts, codes of today."""
+"""Brings a delivery to the store's form: CGCS2000 in two dimensions, target columns, clean texts, codes."""
 
 import json
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 
 from etl.cell_values import as_dates, as_numbers, as_text
@@ -15,6 +14,7 @@ from etl.references import References
 from etl.rows import Rows
 from etl.source import Delivery
 from geodata import area_code, component_code, credit_code, device_code
+from geodata.arrow_call import join_texts
 from geodata.binary_copy import postgres_type
 from geodata.coordinates import (
     CGCS2000,
@@ -59,7 +59,8 @@ def normalise(job: Job, delivery: Delivery, references: References) -> Rows:
     elif "attributes" in job.model.__table__.columns:
         rows.columns["attributes"] = pd.Series(["{}"] * len(rows), dtype="str")
     for target, what in job.measure.items():
-        measured = geodesic_length(rows.geometry) if what == "length" else geodesic_area(rows.geometry)
+        shapes = rows.geometry if rows.geometry is not None else np.full(len(rows), None, dtype=object)
+        measured = geodesic_length(shapes) if what == "length" else geodesic_area(shapes)
         rows.columns[target] = pd.Series(measured)
     return rows
 
@@ -87,7 +88,10 @@ def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
     if job.source.x and job.source.y:
         frame, parameters = stated_frame(job, delivery)
         rows.geometry, rows.swapped = _points(
-            delivery.attributes[job.source.x], delivery.attributes[job.source.y], frame, parameters
+            series(delivery.attributes, job.source.x),
+            series(delivery.attributes, job.source.y),
+            frame,
+            parameters,
         )
         return
     if delivery.geometry is None:
@@ -164,12 +168,12 @@ def _values(rows: Rows, column: Column, kind: str) -> tuple[pd.Series, np.ndarra
     if column.constant is not None:
         return _typed(pd.Series([column.constant] * len(rows)), column, kind)
     if column.join:
-        parts = [as_text(rows.raw[name]) for name in column.join]
-        joined = pc.binary_join_element_wise(*parts, pa.scalar(column.separator, pa.large_string()))
+        parts = [as_text(series(rows.raw, name)) for name in column.join]
+        joined = join_texts(*parts, separator=column.separator)
         return pd.Series(joined, dtype="str"), None
-    if column.source not in rows.raw.columns:
+    if column.source is None or column.source not in rows.raw.columns:
         return _typed(pd.Series([None] * len(rows), dtype="str"), column, kind)
-    return _typed(rows.raw[column.source], column, kind)
+    return _typed(series(rows.raw, column.source), column, kind)
 
 
 def _typed(values: pd.Series, column: Column, kind: str) -> tuple[pd.Series, np.ndarray | None]:
@@ -193,22 +197,22 @@ def _typed(values: pd.Series, column: Column, kind: str) -> tuple[pd.Series, np.
 
 def _bring_code(rows: Rows, target: str, code: Code) -> None:
     written = rows.columns[target]
-    raw = rows.raw[rows.sources[target]] if target in rows.sources else written
+    raw = series(rows.raw, rows.sources[target]) if target in rows.sources else written
     if code.kind == "component":
         checked = component_code.migrate_codes(raw, edition=code.edition)
         if code.type:
-            rows.columns[code.type] = checked["type_code"].astype("str")
+            rows.columns[code.type] = series(checked, "type_code").astype("str")
     elif code.kind == "device":
         checked = device_code.check_codes(raw)
     elif code.kind == "credit":
         checked = credit_code.check_codes(raw)
     else:
         checked = area_code.check_codes(raw)
-    faulty = checked["problem"].notna()
+    problem = series(checked, "problem")
     if code.original:
         rows.columns[code.original] = written
-    rows.columns[target] = checked["code"].where(~faulty, written)
-    rows.code_faults[target] = checked["problem"]
+    rows.columns[target] = series(checked, "code").where(problem.isna(), written)
+    rows.code_faults[target] = problem
 
 
 def _attributes(job: Job, rows: Rows) -> pd.Series:
@@ -236,6 +240,11 @@ def _json_value(value: Any) -> Any:
     if value is None or value is pd.NA or value is pd.NaT or value != value:
         return None
     return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def series(frame: pd.DataFrame, column: str) -> pd.Series:
+    """A column of a table."""
+    return pd.Series(frame[column])
 
 
 def arrow(values: pd.Series) -> pa.Array:

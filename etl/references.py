@@ -40,7 +40,7 @@ class References:
         self._tables: dict[tuple[str, str], Published] = {}
 
     def use(self, connection: Connection[Any], tables: Collection[str]) -> str:
-        """Read through this connection from now on; returns what identifies the tables' published versions."""
+        """Read through this connection from now on; returns what identifies the published versions."""
         self._connection = connection
         rows = connection.execute(
             """

@@ -1,4 +1,4 @@
-"""The rows of a delivery on their way to the store: target columns, geometries in CGCS2000, what went wrong."""
+"""The rows of a delivery on their way to the store: columns, geometries in CGCS2000, what went wrong."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,7 +54,7 @@ class Rows:
         if self.geometry is None:
             return self.none()
         bounds = shapely.bounds(self.geometry)
-        return (bounds >= LEAST).all(axis=1) & (bounds <= GREATEST).all(axis=1)
+        return np.all(bounds >= LEAST, axis=1) & np.all(bounds <= GREATEST, axis=1)
 
     def source_name(self, column: str) -> str:
         """The file's own name of a column, for people who know the file."""

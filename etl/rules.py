@@ -1,4 +1,4 @@
-"""The rules a job may declare. Each marks rows and says in Chinese and English what is wrong with one of them.
+"""The rules a job may declare. Each marks rows and says in Chinese and English what is wrong with one.
 
 A rule is a function of the rows and its own parameters, registered under its name; a job names it in
 ``[[checks]]`` with those parameters and a severity: rows with an error are refused, with a warning flagged.
@@ -88,9 +88,8 @@ def geometry(rows: Rows, optional: bool = False) -> Finding:
 def _fits_swapped(shapes: np.ndarray) -> np.ndarray:
     """Degrees that could be latitude first."""
     bounds = shapely.bounds(shapes)
-    return (bounds >= (-89.0, -180.0, -89.0, -180.0)).all(axis=1) & (
-        bounds <= (89.0, 180.0, 89.0, 180.0)
-    ).all(axis=1)
+    limits = np.array([89.0, 180.0, 89.0, 180.0])
+    return np.all(np.abs(bounds) <= limits, axis=1)
 
 
 @rule("geometry_repaired")
@@ -168,7 +167,7 @@ def unique(rows: Rows, column: str) -> Finding:
     values = rows.columns[column]
     standing = ~rows.refused & values.notna().to_numpy()
     repeated = rows.none()
-    repeated[standing] = values[standing].duplicated().to_numpy()
+    repeated[standing] = pd.Series(values[standing]).duplicated().to_numpy()
 
     def describe(row: int) -> tuple[str, str]:
         value = values.iloc[row]
@@ -214,7 +213,7 @@ def same_division(rows: Rows, column: str) -> Finding:
 @rule("range")
 def within_range(rows: Rows, column: str, min: float | None = None, max: float | None = None) -> Finding:
     """The number lies between the limits, both included."""
-    values = pd.to_numeric(rows.columns[column])
+    values = rows.columns[column].astype("float64")
     below = (values < min) if min is not None else False
     above = (values > max) if max is not None else False
     limits = f"{'' if min is None else min}–{'' if max is None else max}"

@@ -1,6 +1,7 @@
 """Titles that the search box finds: by the words themselves, by pinyin and by its initials."""
 
 from functools import lru_cache
+from typing import Any, cast
 
 import pandas as pd
 from pypinyin import Style, lazy_pinyin
@@ -9,7 +10,7 @@ from pypinyin import Style, lazy_pinyin
 @lru_cache(maxsize=200_000)
 def pinyin(title: str) -> tuple[str, str]:
     """Pinyin without tones or spaces and the initials, lower case; other characters stay as they are."""
-    syllables = lazy_pinyin(title, style=Style.NORMAL, errors=lambda rest: list(rest))
+    syllables = lazy_pinyin(title, style=Style.NORMAL, errors=cast(Any, list))
     words = [syllable.strip().lower() for syllable in syllables if syllable.strip()]
     return "".join(words), "".join(word[0] for word in words)
 

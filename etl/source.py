@@ -1,4 +1,4 @@
-"""Reads a delivered file as it is: every row with the number the steward sees in it, nothing converted yet."""
+"""Reads a delivered file as it is: every row with the number the steward sees, nothing converted yet."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,8 @@ def source_path(job: Job, folder: Path) -> Path:
     path = folder if folder.is_file() else folder / job.source.path
     if not path.is_file():
         raise SourceError(
-            f"Job “{job.code}” reads {path}, which is not there: put the file there, or name another with --source."
+            f"Job “{job.code}” reads {path}, which is not there: put the file there, "
+            "or name another with --source."
         )
     return path
 
@@ -98,5 +99,6 @@ def _check_columns(job: Job, source: SourceFile, path: Path, attributes: pd.Data
             place = f" (sheet “{source.sheet}”)" if source.sheet else ""
             found = ", ".join(map(str, attributes.columns[:30]))
             raise SourceError(
-                f"{path}{place} has no column “{name}”, which {key} of job “{job.code}” names; it has {found}."
+                f"{path}{place} has no column “{name}”, which {key} of job “{job.code}” names; "
+                f"it has {found}."
             )

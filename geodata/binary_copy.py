@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from geoalchemy2 import Geometry
 from psycopg import Connection, sql
+from pyarrow.compute import MatchSubstringOptions
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Float, Integer, SmallInteger, TypeEngine
+
+from geodata.arrow_call import arrow_call
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 TRAILER = struct.pack("!h", -1)
@@ -71,7 +73,9 @@ def copy_rows(
     sent = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(HEADER)
-        for rows, chunk in _ahead(encode([kind for kind, _ in columns.values()], [v for _, v in columns.values()])):
+        for rows, chunk in _ahead(
+            encode([kind for kind, _ in columns.values()], [v for _, v in columns.values()])
+        ):
             copy.write(chunk)
             sent += rows
             if progress:
@@ -102,7 +106,7 @@ def encode(types: Sequence[str], columns: Sequence[pa.Array]) -> Iterator[tuple[
         pieces: list[Any] = [start_of_row]
         for kind, column in zip(types, columns, strict=True):
             pieces.extend(_ENCODERS[kind](column.slice(begin, ROWS_PER_CHUNK)))
-        joined = pc.binary_join_element_wise(*pieces, pa.scalar(b"", pa.large_binary()))
+        joined = arrow_call("binary_join_element_wise", *pieces, pa.scalar(b"", pa.large_binary()))
         rows = len(joined)
         offsets = np.frombuffer(joined.buffers()[1], dtype=np.int64)[joined.offset : joined.offset + rows + 1]
         yield rows, memoryview(joined.buffers()[2])[int(offsets[0]) : int(offsets[-1])]
@@ -132,7 +136,7 @@ def _binary(offsets: np.ndarray, data: bytes | pa.Buffer) -> pa.Array:
 
 def _number(dtype: str, kind: pa.DataType) -> Callable[[pa.Array], list[pa.Array]]:
     def encoder(column: pa.Array) -> list[pa.Array]:
-        numbers = pc.fill_null(column.cast(kind), pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
+        numbers = _filled(column.cast(kind), pa.scalar(0, kind)).to_numpy(zero_copy_only=False)
         if kind == pa.float64() and not np.isfinite(numbers).all():
             raise UnencodableError("a number is NaN or infinite")
         return _fixed(numbers.astype(dtype), column)
@@ -141,11 +145,11 @@ def _number(dtype: str, kind: pa.DataType) -> Callable[[pa.Array], list[pa.Array
 
 
 def _boolean(column: pa.Array) -> list[pa.Array]:
-    return _fixed(pc.fill_null(column, False).to_numpy(zero_copy_only=False).astype("u1"), column)
+    return _fixed(_filled(column, False).to_numpy(zero_copy_only=False).astype("u1"), column)
 
 
 def _date(column: pa.Array) -> list[pa.Array]:
-    days = pc.fill_null(column.cast(pa.date32()).cast(pa.int32()), _EPOCH_DAYS)
+    days = _filled(column.cast(pa.date32()).cast(pa.int32()), _EPOCH_DAYS)
     days = days.to_numpy(zero_copy_only=False).astype(np.int64) - _EPOCH_DAYS
     _check_range(days, _DATE_RANGE, "date")
     return _fixed(days.astype("i4"), column)
@@ -153,7 +157,7 @@ def _date(column: pa.Array) -> list[pa.Array]:
 
 def _timestamp(column: pa.Array) -> list[pa.Array]:
     moments = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    microseconds = pc.fill_null(moments, _EPOCH_MICROSECONDS).to_numpy(zero_copy_only=False)
+    microseconds = _filled(moments, _EPOCH_MICROSECONDS).to_numpy(zero_copy_only=False)
     _check_range(microseconds, (_FIRST_MICROSECOND + _EPOCH_MICROSECONDS, np.iinfo(np.int64).max), "time")
     return _fixed((microseconds - _EPOCH_MICROSECONDS).astype("i8"), column)
 
@@ -165,9 +169,18 @@ def _check_range(values: np.ndarray, limits: tuple[int, int], what: str) -> None
 
 def _text(column: pa.Array) -> list[pa.Array]:
     values = column.cast(pa.large_string())
-    if pc.any(pc.match_substring(values, "\0")).as_py():
+    if arrow_call("any", _with_nul(values)).as_py():
         raise UnencodableError("a text holds a NUL character")
     return _variable(values.cast(pa.large_binary()))
+
+
+def _with_nul(values: pa.Array) -> pa.Array:
+    return arrow_call("match_substring", values, options=MatchSubstringOptions("\0"))
+
+
+def _filled(values: pa.Array, filling: Any) -> Any:
+    """The column with its nulls filled."""
+    return values.fill_null(filling)
 
 
 def _json(column: pa.Array) -> list[pa.Array]:
@@ -182,18 +195,18 @@ def _variable(values: pa.Array, version: bytes = b"") -> list[pa.Array]:
     """Each value after its length (and, for jsonb, a version byte that counts into it)."""
     size = 4 + len(version)
     given = values.is_valid().to_numpy(zero_copy_only=False)
-    lengths = pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False) + len(version)
+    lengths = _filled(arrow_call("binary_length", values), 0).to_numpy(zero_copy_only=False) + len(version)
     if not version:
         prefix = np.where(given, lengths, -1).astype(">i4").tobytes()
         return [
             _binary(np.arange(len(values) + 1, dtype=np.int64) * size, prefix),
-            pc.fill_null(values, b""),
+            _filled(values, b""),
         ]
     prefixes = [
         struct.pack("!i", int(length)) + version if is_given else _NULL
         for length, is_given in zip(lengths, given, strict=True)
     ]
-    return [pa.array(prefixes, pa.large_binary()), pc.fill_null(values, b"")]
+    return [pa.array(prefixes, pa.large_binary()), _filled(values, b"")]
 
 
 def _text_array(column: pa.Array) -> list[pa.Array]:

@@ -1,7 +1,7 @@
 """How fast components load with every check, beside ``GeoDataFrame.to_postgis`` of the same rows with none.
 
-Both run in a private cluster with the settings of a real one, in turn, on the demo district's survey: ours from
-the file to the published version, the reference from rows that are in memory already.
+Both run in turn in a private cluster with the settings of a real one, on the demo district's survey: ours
+from the file to the published version, the reference from rows that are in memory already.
 """
 
 import json

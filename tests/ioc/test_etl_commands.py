@@ -1,0 +1,89 @@
+"""``ioc etl`` as a steward types it."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geodata.store import Store
+from tests.etl.deliveries import degrees_job, write_list
+
+ROWS = ["A1,一号,114.305,30.505", "A1,重复,114.315,30.505", "A2,二号,114.315,30.515"]
+
+
+@pytest.fixture
+def ioc(store: Store, tmp_path: Path):
+    """Runs ``ioc etl …`` in the test's folder on the test's store."""
+    degrees_job(tmp_path)
+    environment = os.environ | {
+        "IOC_DATABASE_URL": store.app_url,
+        "IOC_OWNER_DATABASE_URL": store.owner_url,
+        "IOC_DATA_DIR": str(tmp_path / "data"),
+        "COLUMNS": "200",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ioc", "etl", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_run_history_quarantine_and_rollback(ioc, tmp_path: Path) -> None:
+    write_list(tmp_path, ROWS)
+    first = ioc("run", "facility_test.toml")
+    assert first.returncode == 0, first.stderr
+    assert "3 rows read, 2 accepted, 1 refused, 0 flagged" in first.stdout
+    assert "refused by unique: 1" in first.stdout
+    assert "nothing to do" in ioc("run", "facility_test.toml").stdout
+
+    shown = ioc("quarantine", "facility_test")
+    assert "“A1”与第 2 行重复" in shown.stdout
+    assert ioc("quarantine", "facility_test", "--csv", "bad.csv").returncode == 0
+    with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["source_row"], row["rule"], row["名称"]) for row in rows] == [("3", "unique", "重复")]
+
+    write_list(tmp_path, ROWS[:1])
+    assert ioc("run", "facility_test.toml").returncode == 0
+    assert "superseded" in ioc("history", "facility_test").stdout
+    assert "shows version" in ioc("rollback", "facility_test").stdout
+
+
+def test_list_names_every_packaged_job(ioc) -> None:
+    listed = ioc("list")
+    assert listed.returncode == 0
+    assert "component" in listed.stdout
+    assert "城市部件" in listed.stdout
+
+
+def test_a_dry_run_says_what_would_be_refused(ioc, tmp_path: Path) -> None:
+    write_list(tmp_path, ROWS)
+    assert (
+        "facility_test: checked: 3 rows read, 2 accepted"
+        in ioc("run", "facility_test.toml", "--dry-run").stdout
+    )
+    assert ioc("history", "facility_test").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nothing"], "There is no job “nothing”"),
+        (["run", "facility_test.toml"], "which is not there"),
+        (["run", "facility_test.toml", "--source", "x.csv"], "given with --source is not there"),
+        (["history", "nothing"], "There is no dataset “nothing”"),
+        (["rollback", "nothing"], "There is no dataset “nothing”"),
+        (["quarantine", "nothing"], "There is no dataset “nothing”"),
+    ],
+)
+def test_bad_input_gets_one_sentence(ioc, arguments: list[str], words: str) -> None:
+    done = ioc(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
