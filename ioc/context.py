@@ -11,14 +11,18 @@ from geodata.errors import UserError
 from geodata.leakproof import declare_leakproof
 from geodata.store import APP_ROLE, Store, sqlalchemy_url
 from ioc.embedded_postgis import EmbeddedPostgis
+from ioc.postgis_keeper import kept_running
 from ioc.settings import Settings, read_settings
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Store]:
+def open_database(settings: Settings, *, keep_running: bool = False) -> Iterator[Store]:
     """The store on whatever revision its database is; starts the embedded PostGIS where none is given.
+
+    Args:
+        keep_running: start the embedded PostGIS again when it dies, as a server that stays up wants.
 
     Raises:
         UserError: the database cannot be reached or started.
@@ -26,6 +30,8 @@ def open_database(settings: Settings) -> Iterator[Store]:
     with ExitStack() as stack:
         if settings.database_url is None:
             cluster = stack.enter_context(EmbeddedPostgis(settings.postgis_folder).in_use())
+            if keep_running:
+                stack.enter_context(kept_running(cluster))
             yield Store(cluster.app_conninfo, cluster.owner_conninfo)
             return
         owner_url = settings.owner_database_url or settings.database_url
@@ -34,13 +40,13 @@ def open_database(settings: Settings) -> Iterator[Store]:
 
 
 @contextmanager
-def open_store(settings: Settings | None = None) -> Iterator[Store]:
+def open_store(settings: Settings | None = None, *, keep_running: bool = False) -> Iterator[Store]:
     """The store at the current revision, ready to load into and to read from.
 
     Raises:
         UserError: as ``open_database``; or the database is newer than this program.
     """
-    with open_database(settings or read_settings()) as store:
+    with open_database(settings or read_settings(), keep_running=keep_running) as store:
         url = sqlalchemy_url(store.owner_url).render_as_string(hide_password=False)
         if migrate.current(url) != migrate.head():
             migrate.upgrade(url)

@@ -40,7 +40,10 @@ def run_up(settings: Settings, demo_scale: float | None) -> None:
         UserError: the port is taken, or the database or a demo file stands in the way.
     """
     console = Console(highlight=False)
-    with _listening(settings.host, settings.port) as listener, open_store(settings) as store:
+    with (
+        _listening(settings.host, settings.port) as listener,
+        open_store(settings, keep_running=True) as store,
+    ):
         sign_ins = _demo(settings, store, demo_scale, console) if demo_scale else []
         store.check_rights_bind()
         address = f"http://{settings.host}:{listener.getsockname()[1]}/"
