@@ -239,9 +239,24 @@ class Job(_Part):
             raise ValueError(
                 "fields.code is missing: name the column that identifies a row, or code = {row = true}"
             )
+        for check in self.checks:
+            self._check_not_weakened(check)
         if self.attributes and self.model is not DepartmentalFeature:
             raise ValueError("attributes belong to target departmental_feature only")
         return self
+
+    def _check_not_weakened(self, check: Check) -> None:
+        """What the table itself demands cannot be a mere warning."""
+        column = check.parameters.get("column")
+        table = self.model.__table__.columns
+        demanded = check.rule in ("given", "unique") and column == "code"
+        demanded |= check.rule == "given" and column in table and not table[column].nullable
+        if check.severity == "error":
+            return
+        if check.rule == "geometry":
+            raise ValueError("rule “geometry” refuses rows; optional = true accepts rows without a place")
+        if demanded:
+            raise ValueError(f"rule “{check.rule}” on {column} refuses rows; it cannot be a warning")
 
 
 def load_job(path: Path) -> Job:

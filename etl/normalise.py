@@ -112,6 +112,9 @@ def _points(
         east, north = parse_degrees(x)[0], parse_degrees(y)[0]
     else:
         east, north = as_numbers(x)[0].to_numpy(), as_numbers(y)[0].to_numpy()
+    # Whoever has no position types zeros; nothing a district keeps lies at 0, 0 of any frame.
+    nowhere = (east == 0) & (north == 0)
+    east, north = np.where(nowhere, np.nan, east), np.where(nowhere, np.nan, north)
     lon, lat = convert(east, north, frame, CGCS2000, parameters)
     given = np.isfinite(lon) & np.isfinite(lat)
     points = np.full(len(lon), None, dtype=object)

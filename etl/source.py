@@ -71,9 +71,9 @@ def read_source(job: Job, path: Path) -> Delivery:
     else:
         attributes, rows = read_excel(path, source.sheet, source.header_row, source.header_contains)
         geometry = crs = None
-    _check_columns(job, source, path, attributes)
     if not len(attributes):
-        raise SourceError(f"{path} has no rows below its header; nothing was loaded.")
+        raise SourceError(f"{path} has no rows; nothing was loaded.")
+    _check_columns(job, source, path, attributes)
     return Delivery(path, attributes, rows, geometry, crs)
 
 

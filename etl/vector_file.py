@@ -1,6 +1,7 @@
 """Reads GeoPackage, Shapefile, GeoJSON and whatever else GDAL knows, in one pass through Arrow."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,20 +46,21 @@ def read_vector(
     try:
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
         chosen = _choose_layer(path, layers, layer)
-        meta, table = pyogrio.read_arrow(path, layer=chosen, encoding=encoding)
-    except (DataSourceError, DataLayerError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # GDAL warns where it renumbers features; here rows are told apart by the job's key.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            meta, table = pyogrio.read_arrow(path, layer=chosen, encoding=encoding)
+    except DataSourceError as error:
+        raise VectorFileError(
+            f"{path} is damaged or in no format this program reads (GeoPackage, Shapefile, GeoJSON and "
+            "others that GDAL knows): deliver it again."
+        ) from error
+    except (DataLayerError, pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise VectorFileError(f"{path} cannot be read ({_first_line(error)}): deliver it again.") from error
     column = meta["geometry_name"] or "wkb_geometry"
     if column not in table.column_names:
         return table.to_pandas(date_as_object=False), np.full(len(table), None, dtype=object), None
-    wkb = table.column(column)
-    try:
-        geometry = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="fix")
-    except shapely.errors.GEOSException as error:
-        raise VectorFileError(
-            f"{path} holds a damaged geometry ({_first_line(error)}): deliver it again."
-        ) from error
-    shapes = np.asarray(geometry, dtype=object)
+    shapes = shapely.from_wkb(table.column(column).to_numpy(zero_copy_only=False), on_invalid="fix")
     if shapely.has_z(shapes).any():
         shapes = shapely.force_2d(shapes)
     return table.drop_columns([column]).to_pandas(date_as_object=False), shapes, _crs(meta["crs"])

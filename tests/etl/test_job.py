@@ -42,6 +42,16 @@ def test_every_packaged_job_is_labelled_as_demo_data() -> None:
             '[[checks]]\nrule = "given"\ncolumn = "a"\nmin = 1\n[search]',
             "unexpected keyword argument 'min'",
         ),
+        (
+            "[search]",
+            '[[checks]]\nrule = "geometry"\nseverity = "warning"\n[search]',
+            "optional = true accepts",
+        ),
+        (
+            "[search]",
+            '[[checks]]\nrule = "given"\ncolumn = "name"\nseverity = "warning"\n[search]',
+            "rule “given” on name refuses rows",
+        ),
         ("[source]", "[sauce]\n[source]", "sauce: Extra inputs are not permitted"),
         ("[source]", "[source", "is not valid TOML"),
     ],

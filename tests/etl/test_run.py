@@ -55,15 +55,16 @@ def test_bad_rows_go_to_quarantine_with_rule_and_row_number(store: Store, tmp_pa
         "A5,,114.305,30.505",
         "A6,远处,114.9,30.505",
     ]
-    bad += ["A7,反了,30.505,114.305", "A8,无位置,,", "A9,度分秒,114°18′18″,北纬30°30′18″"]
+    bad += ["A7,反了,30.505,114.305", "A8,无位置,,", "A10,零,0,0.0", "A9,度分秒,114°18′18″,北纬30°30′18″"]
     write_list(tmp_path, GOOD + bad)
     checks = '[[checks]]\nrule = "inside_district"\ntolerance_m = 20'
     report = load(store, degrees_job(tmp_path, checks=checks), tmp_path)
     assert loaded_codes(store) == ["A1", "A2", "A3", "A9"]
-    assert (report.rows_loaded, report.rows_refused) == (4, 6)
+    assert (report.rows_loaded, report.rows_refused) == (4, 7)
     found = {(row.source_row, row.rule): row.reason_zh for row in quarantined_rows(store, "facility_test")}
     assert set(found) == {
-        (5, "unique"), (6, "given"), (7, "given"), (8, "inside_district"), (9, "geometry"), (10, "geometry"),
+        (5, "unique"), (6, "given"), (7, "given"), (8, "inside_district"), (9, "geometry"),
+        (10, "geometry"), (11, "geometry"),
     }  # fmt: skip
     assert found[5, "unique"] == "“A1”与第 2 行重复"
     assert "对调" in found[9, "geometry"]

@@ -169,11 +169,11 @@ def make(folder: Path, what: str) -> Job:
     ("what", "words"),
     [
         ("missing", "is not there"),
-        ("empty", "no rows below its header"),
+        ("empty", "has no rows"),
         ("no frame", "state crs in"),
         ("Beijing54", "seven or four parameters"),
         ("no dbf", "has no .dbf beside it"),
-        ("cut GeoPackage", "cannot be read"),
+        ("cut GeoPackage", "is damaged or in no format"),
         ("cut GeoJSON", "is not whole JSON"),
         ("one page", "one page of an ArcGIS query"),
         ("no workbook", "save it again as .xlsx"),
