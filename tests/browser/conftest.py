@@ -1,27 +1,31 @@
 """A Chromium that draws WebGL in software, and pages of the map opened as one of the demo accounts."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium")
+"""The system's; where it has none, the one that set-up let Playwright fetch."""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--no-first-run",
 ]
 PATIENCE = 60_000  # milliseconds; a bound for a loaded machine, not a measure
 
 OpenMap = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all browser tests."""
+    """One Chromium for all browser tests; gone after them, as Playwright keeps an event loop in the thread."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
