@@ -23,9 +23,9 @@ PATIENCE = 60_000  # milliseconds; a bound for a loaded machine, not a measure
 OpenMap = Callable[..., Page]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all browser tests; gone after them, as Playwright keeps an event loop in the thread."""
+    """A Chromium for a module; gone after it, for Playwright keeps an event loop in the tests' thread."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
