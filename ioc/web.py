@@ -16,7 +16,7 @@ from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewe
 from layers.catalogue import published_catalogue
 from layers.dataset_watch import DatasetWatch
 from layers.http import router as layers_router
-from layers.problem import add_problem_handlers
+from layers.problem import add_problem_handlers, problem_response
 
 
 def create_app(settings: Settings, store: Store) -> FastAPI:
@@ -39,8 +39,14 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
     app.include_router(_monitoring_router(watch))
     create_dash(app, _map_settings(settings, store))
+    # Dash would answer any other address with the map; this comes before its catch-all.
+    app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)
     app.add_middleware(SignInMiddleware, directory=directory)
     return app
+
+
+def _no_such_page(path: str) -> Response:
+    return problem_response(404, "Not found", f"There is no page “/{path[:80]}”; the map is at “/”.")
 
 
 def _is_demo(watch: DatasetWatch) -> bool:

@@ -114,10 +114,10 @@ class RunningServer:
 
     def client(self, name: str) -> httpx.Client:
         """A signed-in HTTP client of one of the demo accounts."""
-        client = httpx.Client(base_url=self.address, timeout=30)
-        answer = client.post("/sign-in", json={"name": name, "password": self.passwords[name]})
+        attempt = {"name": name, "password": self.passwords[name]}
+        answer = httpx.post(f"{self.address}/sign-in", json=attempt)
         assert answer.status_code == 200, answer.text
-        return client
+        return httpx.Client(base_url=self.address, cookies=answer.cookies, timeout=30)
 
 
 @pytest.fixture(scope="session")
