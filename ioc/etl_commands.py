@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from psycopg import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -51,7 +52,13 @@ def run(
     if source is not None and not source.is_file():
         raise UserError(f"The file {source} given with --source is not there.")
     with open_store() as store, job_progress(chosen) as progress:
-        report = run_job(store, chosen, source or folder, progress, force=force, dry_run=dry_run)
+        try:
+            report = run_job(store, chosen, source or folder, progress, force=force, dry_run=dry_run)
+        except OperationalError as error:
+            raise UserError(
+                f"The database was lost while loading ({str(error).splitlines()[0]}); "
+                f"dataset “{chosen.code}” is as it was: run the job again."
+            ) from error
     print_report(report, dry_run=dry_run)
 
 

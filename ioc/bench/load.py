@@ -25,7 +25,7 @@ from ioc.demo.build import build_demo
 from ioc.embedded_postgis import EmbeddedPostgis
 
 FULL_SIZE = 210_000
-RUNS = 3
+RUNS = 5
 NEEDED = ("district", "street", "community", "unit_grid")
 
 
