@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
+from geodata.audit import RECORD_SQL, AuditEntry, entries_json
 from geodata.errors import UserError
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Rows, Statement, ViewerPool
@@ -101,6 +102,12 @@ class Store:
         with self._pool.connection() as connection:
             connection.execute(OPEN_VIEWER_SESSION, [None])
             yield connection
+
+    async def record_audit(self, *entries: AuditEntry) -> None:
+        """Append to the audit trail; returns when it is written, raises when it cannot be."""
+        await self._async_pool.open()
+        async with self._async_pool.connection() as connection:
+            await connection.execute(RECORD_SQL, [entries_json(entries)])
 
     @contextmanager
     def session(self, viewer: Viewer) -> Iterator[Session]:

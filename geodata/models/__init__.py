@@ -2,6 +2,7 @@
 
 from geodata.models.account import Account, AccountRight, Credential, RoleRight
 from geodata.models.area import Community, District, DutyGrid, Street, UnitGrid
+from geodata.models.audit import AuditEntry, SignInAttempt
 from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, VersionedRow, field_names
 from geodata.models.base_map import BaseFeature
 from geodata.models.camera import Camera
@@ -10,6 +11,7 @@ from geodata.models.dataset import Dataset, DatasetVersion, Department, Quaranti
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.pipe import PipeNode, PipeSegment
+from geodata.models.saved_view import SavedView
 from geodata.models.search_entry import SearchEntry
 from geodata.models.station import Device, Metric, Station
 
@@ -41,6 +43,7 @@ __all__ = [
     "VERSION_SCHEMA",
     "Account",
     "AccountRight",
+    "AuditEntry",
     "Base",
     "BaseFeature",
     "Camera",
@@ -61,7 +64,9 @@ __all__ = [
     "PipeSegment",
     "Quarantine",
     "RoleRight",
+    "SavedView",
     "SearchEntry",
+    "SignInAttempt",
     "Station",
     "Street",
     "UnitGrid",

@@ -37,6 +37,7 @@ class Account(Base):
     sensitivity: Mapped[int] = mapped_column(SmallInteger)
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    oidc_subject: Mapped[str | None] = mapped_column(unique=True)
 
 
 class RoleRight(Base):
@@ -70,10 +71,13 @@ class AccountRight(Base):
 
 
 class Credential(Base):
-    """A browser session or an API token, kept as the SHA-256 of its secret."""
+    """A browser session, an API token, a screen's long session or the link that begins one.
+
+    Kept as the SHA-256 of its secret, with the address and the browser it was given to.
+    """
 
     __tablename__ = "credential"
-    __table_args__ = (CheckConstraint("kind IN ('session', 'token')", name="kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('session', 'token', 'kiosk', 'kiosk_link')", name="kind"),)
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("ioc.account.id", ondelete="CASCADE"))
     kind: Mapped[str]
@@ -82,3 +86,5 @@ class Credential(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     expires_at: Mapped[datetime | None] = mapped_column(Timestamp)
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    address: Mapped[str | None]
+    agent: Mapped[str | None]
