@@ -12,7 +12,8 @@ import structlog
 from geodata.errors import UserError
 from geodata.viewer import Rights, Viewer
 from layers.dataset_watch import DatasetWatch, PublishedDataset, Snapshot
-from layers.layer import DEPARTMENTAL_TABLE, Layer, Property, ShownField, Title, shown_column
+from layers.filter import Kind
+from layers.layer import DEPARTMENTAL_TABLE, Layer, Property, ShownField, Summary, Title, shown_column
 from layers.layer_file import LAYER_ID, THEMES, read_layer
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,7 @@ FOLDER = Path(__file__).parent / "catalogue"
 DEPARTMENTAL_ORDER = 450
 DEPARTMENTAL_POINT_ZOOM = 13
 GEOMETRIES = ("point", "line", "polygon")
+ATTRIBUTE_KINDS: dict[str, Kind] = {"number": "number", "integer": "number", "date": "date"}
 
 
 class LayerExistsError(UserError):
@@ -156,6 +158,7 @@ def departmental_layer(dataset: PublishedDataset) -> Layer:
         properties=(Property("name", "name"), Property("kind", "feature_class")),
         cluster_class=Property("class", "feature_class"),
         fields=(*before, *declared, *after),
+        summary=Summary(by=Property("class", "feature_class")),
         datasets=(dataset.code,),
         search_by_code=True,
         sensitivity=dataset.sensitivity,
@@ -167,4 +170,5 @@ def _declared_field(entry: dict[str, Any]) -> ShownField:
     name = str(entry["name"])
     label_zh = str(entry.get("label_zh") or name)
     label = Title(label_zh, str(entry.get("label_en") or label_zh))
-    return ShownField(name, label, unit=entry.get("unit"), attribute=True)
+    kind = ATTRIBUTE_KINDS.get(str(entry.get("type")), "text")
+    return ShownField(name, label, unit=entry.get("unit"), attribute=True, kind=kind)

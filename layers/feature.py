@@ -11,7 +11,7 @@ from layers.catalogue import Catalogue
 from layers.layer import Layer
 from layers.problem import NotFoundError
 from layers.record import record, record_columns
-from layers.tile_sql import row_filter
+from layers.tile_sql import row_filter, row_parameters
 
 GEOJSON_DIGITS = 9
 """Decimals of a degree: a tenth of a millimetre."""
@@ -29,12 +29,6 @@ def visible_layer(catalogue: Catalogue, viewer: Viewer, layer_id: str) -> tuple[
     if layer is None or not dataset_ids:
         raise NotFoundError(f"There is no layer “{layer_id[:80]}”: GET /layers lists those there are.")
     return layer, dataset_ids
-
-
-def row_parameters(layer: Layer, dataset_ids: list[int]) -> dict[str, Any]:
-    """The parameters of ``row_filter``."""
-    conditions = {f"where_{column}": list(values) for column, values in layer.where.items()}
-    return {"datasets": dataset_ids, **conditions}
 
 
 async def feature(

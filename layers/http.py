@@ -13,8 +13,10 @@ from layers.catalogue import Catalogue
 from layers.dataset_watch import DatasetWatch
 from layers.feature import feature
 from layers.identify import identify
+from layers.layer_http import layer_routes
 from layers.listing import listing
 from layers.metrics import LOOKUP_SECONDS
+from layers.saved_view import view_routes
 from layers.search import search
 from layers.tile import TileService
 from layers.tile_endpoint import ROUTE, TileEndpoint, ViewerOf
@@ -38,6 +40,8 @@ def router(
     """
     routes = APIRouter(tags=["layers"])
     tiles = TileEndpoint(TileService(store, catalogue, watch), viewer_of)
+    routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
+    routes.include_router(view_routes(store, viewer_of))
     routes.add_route(ROUTE, tiles, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 
     @routes.get("/layers")

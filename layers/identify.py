@@ -9,11 +9,11 @@ from geodata.store import Store
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
 from layers.catalogue import Catalogue
-from layers.feature import GEOJSON_DIGITS, row_parameters, visible_layer
+from layers.feature import GEOJSON_DIGITS, visible_layer
 from layers.layer import Layer
 from layers.mercator import mercator, metres_per_pixel
 from layers.record import record, record_columns
-from layers.tile_sql import row_filter
+from layers.tile_sql import row_filter, row_parameters
 
 TOLERANCE_PIXELS = 9
 """Half the width of a fingertip on a mouse: how far a click may miss a point or a line."""

@@ -6,8 +6,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
+from sqlalchemy import ARRAY, Date, Float, Integer, Numeric
+
 from geodata.code_table import CodeTable
 from geodata.models import VERSIONED_MODELS, field_names
+from layers.filter import Filter, Kind
 
 Geometry = Literal["point", "line", "polygon"]
 SearchKind = Literal["feature", "area"]
@@ -46,7 +49,7 @@ class ShownField:
     """A value of a feature's record: where it comes from, what it is called, how it is written.
 
     ``attribute`` is set where the value is a key of ``departmental_feature.attributes``. ``table`` names
-    the code table that decodes the value.
+    the code table that decodes the value, ``kind`` says how it is compared.
     """
 
     name: str
@@ -55,6 +58,7 @@ class ShownField:
     digits: int | None = None
     table: str | None = None
     attribute: bool = False
+    kind: Kind = "text"
 
     def text(self, value: Any, language: str = "zh") -> str:
         """The value as people read it; empty when there is none."""
@@ -74,11 +78,48 @@ class ShownField:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """How the features inside a drawn shape are summed up: by a class, with their length or area in it."""
+
+    by: Property | None = None
+    table: str | None = None
+    measure: Literal["length", "area"] | None = None
+
+
+@dataclass(frozen=True)
+class LinkMatch:
+    """Rows whose ``column`` equals the feature's ``value``, cut to ``prefix`` characters; and ``where``."""
+
+    column: str
+    value: str
+    prefix: int | None = None
+    where: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+
+@dataclass(frozen=True)
+class Link:
+    """Features of another layer that belong to a feature of this one.
+
+    Found by any of ``matches``; or, without those, by place: areas that hold the feature, points and lines
+    within ``near_m`` metres of it. With matches, ``near_m`` only bounds where they are looked for.
+    ``count_by_area`` only counts the rows whose area code begins with the feature's own code.
+    """
+
+    layer: str
+    title: Title | None = None
+    matches: tuple[LinkMatch, ...] = ()
+    near_m: float = 0.0
+    count_by_area: bool = False
+    show: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Layer:
     """One layer. ``where`` holds columns and the values a row must have one of.
 
     Zooms count tiles of 512 pixels, as MapLibre does. Below ``point_min_zoom`` points are shown as counted
     clusters of the same ``cluster_class``; or, with ``thin_by``, the one with the lowest value of each spot.
+    ``filter`` narrows the layer to what a viewer asked for.
     ``datasets`` limits the layer to some datasets of its table; empty, it shows all of them. ``order`` is the
     drawing and listing order, lowest first.
     """
@@ -99,7 +140,10 @@ class Layer:
     cluster_class: Property | None = None
     thin_by: str | None = None
     fields: tuple[ShownField, ...] = ()
+    summary: Summary | None = None
+    links: tuple[Link, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    filter: Filter | None = None
     datasets: tuple[str, ...] = ()
     search_by_code: bool = False
     search_kind: SearchKind = "feature"
@@ -119,4 +163,13 @@ def shown_column(source: str, name: str, **how: Any) -> ShownField:
     """A record field of a declared column, labelled as the model names it."""
     names = field_names(VERSIONED_MODELS[source])[name]
     unit = how.pop("unit", names.get("unit"))
-    return ShownField(name, Title(names["zh"], names["en"]), unit=unit, **how)
+    kind = _kind(VERSIONED_MODELS[source].__table__.columns[name].type)
+    return ShownField(name, Title(names["zh"], names["en"]), unit=unit, kind=kind, **how)
+
+
+def _kind(column_type: Any) -> Kind:
+    if isinstance(column_type, ARRAY):
+        return "list"
+    if isinstance(column_type, Date):
+        return "date"
+    return "number" if isinstance(column_type, Numeric | Float | Integer) else "text"

@@ -5,6 +5,7 @@ from typing import Any
 from geodata.viewer import SENSITIVITY, Viewer
 from layers.catalogue import Catalogue
 from layers.dataset_watch import PublishedDataset
+from layers.filter import OPERATORS
 from layers.layer import Layer
 from layers.layer_file import THEMES
 from styles import UnknownStyleError, legend_of, style_of
@@ -21,6 +22,7 @@ def listing(catalogue: Catalogue, viewer: Viewer, theme: str) -> dict[str, Any]:
             entries[layer.theme.id].append(_entry(layer, datasets, theme))
     return {
         "theme": theme,
+        "operators": OPERATORS,
         "groups": [
             {
                 "id": group.id,
@@ -69,7 +71,13 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
         "style": style,
         "legend": legend_of(style),
         "fields": [
-            {"name": f.name, "label_zh": f.label.zh, "label_en": f.label.en, "unit": f.unit}
+            {
+                "name": f.name,
+                "label_zh": f.label.zh,
+                "label_en": f.label.en,
+                "unit": f.unit,
+                "kind": f.kind,
+            }
             for f in layer.fields
         ],
         "count": sum(d.rows_loaded for d in datasets),

@@ -11,9 +11,8 @@ from geodata.store import Store
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
 from layers.catalogue import Catalogue
-from layers.feature import row_parameters
 from layers.layer import Layer
-from layers.tile_sql import row_filter
+from layers.tile_sql import row_filter, row_parameters
 
 LONGEST = 160
 MOST_WORDS = 4

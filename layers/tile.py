@@ -12,6 +12,7 @@ from geodata.store import Store
 from geodata.viewer import Rights, Viewer
 from layers.catalogue import Catalogue
 from layers.dataset_watch import DatasetWatch
+from layers.filter_reading import FilterError, narrowed
 from layers.layer import Layer
 from layers.mercator import mercator
 from layers.metrics import TILE_SECONDS, TILES_COARSENED
@@ -84,26 +85,27 @@ class TileService:
         self._catalogue = catalogue
         self._watch = watch
         self.cache = TileCache(cache_bytes)
-        self._plans: dict[tuple[Rights, str], TilePlan] = {}
+        self._plans: dict[tuple[Rights, str, str | None], TilePlan] = {}
         self._planned_for: Catalogue | None = None
         self._under_way: dict[TileKey, asyncio.Task[Tile]] = {}
 
-    def plan(self, viewer: Viewer, layer_ids: str) -> TilePlan:
-        """The plan for comma-separated layer ids.
+    def plan(self, viewer: Viewer, layer_ids: str, filter_text: str | None = None) -> TilePlan:
+        """The plan for comma-separated layer ids; a filter is the compact JSON of ``filter_reading``.
 
         Raises:
             UnknownLayerError: one of them does not exist, or nothing of it may be seen by the viewer.
+            FilterError: the filter is not one of the layer, or there are several layers.
         """
         catalogue = self._catalogue()
         if catalogue is not self._planned_for:
             self._plans.clear()
             self._planned_for = catalogue
-        key = (viewer.rights, layer_ids)
+        key = (viewer.rights, layer_ids, filter_text)
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[key] = _plan(catalogue, viewer, layer_ids)
+            plan = self._plans[key] = _plan(catalogue, viewer, layer_ids, filter_text)
         return plan
 
     def is_cacheable(self) -> bool:
@@ -175,10 +177,12 @@ class TileService:
         return [bytes(rows[0][0] or b"") for rows in await self._store.read(viewer, statements)]
 
 
-def _plan(catalogue: Catalogue, viewer: Viewer, layer_ids: str) -> TilePlan:
+def _plan(catalogue: Catalogue, viewer: Viewer, layer_ids: str, filter_text: str | None) -> TilePlan:
     names = list(dict.fromkeys(layer_ids.split(",")))
     if len(names) > MOST_LAYERS:
         raise UnknownLayerError(f"A tile holds at most {MOST_LAYERS} layers: ask for the others in another.")
+    if filter_text and len(names) > 1:
+        raise FilterError("A filter belongs to one layer: ask for the tiles of that layer by themselves.")
     parts = []
     keys = []
     for name in names:
@@ -187,8 +191,10 @@ def _plan(catalogue: Catalogue, viewer: Viewer, layer_ids: str) -> TilePlan:
         if layer is None or not datasets:
             raise UnknownLayerError(f"There is no layer “{name[:80]}”: GET /layers lists those there are.")
         ids = [dataset.id for dataset in datasets]
-        parts.append(LayerPart(layer, ids, _extent([dataset.extent for dataset in datasets])))
-        keys += [repr(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
+        asked = narrowed(layer, filter_text)
+        parts.append(LayerPart(asked, ids, _extent([dataset.extent for dataset in datasets])))
+        keys += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
+        keys += [*(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
         keys += [str(tile_statement(layer, zoom, step)) for zoom in range(HIGHEST_ZOOM) for step in (0, 1)]
     return TilePlan(tuple(parts), hashlib.sha256("\n".join(keys).encode()).hexdigest()[:20])
 

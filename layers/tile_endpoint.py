@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 import structlog
 from psycopg import Error
@@ -10,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from geodata.viewer import Viewer
+from layers.filter_reading import FilterError
 from layers.metrics import TILE_BYTES, TILES
 from layers.problem import problem_response
 from layers.tile import HIGHEST_ZOOM, TilePlan, TileService, UnknownLayerError
@@ -51,9 +53,12 @@ class TileEndpoint:
             return
         viewer = self._viewer_of(HTTPConnection(scope))
         try:
-            plan = self._service.plan(viewer, layers)
+            plan = self._service.plan(viewer, layers, _filter_text(scope))
         except UnknownLayerError as error:
             await _not_found(str(error), scope, receive, send)
+            return
+        except FilterError as error:
+            await problem_response(400, "Bad filter", str(error))(scope, receive, send)
             return
         try:
             await self._answer(viewer, plan, (z, x, y), scope, send)
@@ -86,6 +91,13 @@ class TileEndpoint:
         else:
             HIT.inc()
         await _send_tile(send, tile, headers, accepts, scope["method"])
+
+
+def _filter_text(scope: Scope) -> str | None:
+    if b"filter=" not in scope["query_string"]:
+        return None
+    texts = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("filter", [])
+    return texts[-1] if texts else None
 
 
 def _asked(scope: Scope) -> tuple[bool, bytes | None]:

@@ -5,7 +5,7 @@ layer is meant to have, each further step shows less.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
@@ -23,6 +23,8 @@ MOST_FEATURES = (None, 4000, 1000, 250, 60)
 """Lines or areas of a tile, the largest first, by step."""
 STEPS = len(CELLS)
 MERGE_LINES_BELOW = 14
+STATEMENTS_KEPT = 5000
+"""Enough for every shipped layer, zoom and step; filtered ones come and go."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,20 @@ class TileAddress:
 def tile_parameters(layer: Layer, tile: TileAddress, dataset_ids: list[int]) -> dict[str, Any]:
     """The parameters of ``tile_statement``."""
     west, _, east, north = tile.bounds()
-    parameters: dict[str, Any] = {
+    return {
+        **row_parameters(layer, dataset_ids),
         "z": tile.z,
         "x": tile.x,
         "y": tile.y,
-        "datasets": dataset_ids,
         "west": west,
         "north": north,
         "size": east - west,
         "half": WORLD_METRES / 2,
         "unit": (east - west) / EXTENT,
     }
-    for column, values in layer.where.items():
-        parameters[f"where_{column}"] = list(values)
-    return parameters
 
 
-@cache
+@lru_cache(STATEMENTS_KEPT)
 def tile_statement(layer: Layer, zoom: int, step: int) -> bytes:
     """SELECT of one value, the layer's Mapbox vector tile, at a zoom and a step of generalisation."""
     if layer.geometry == "point":
@@ -91,7 +90,7 @@ def _features(layer: Layer) -> sql.Composed:
     """Every feature as it is, with its id and properties."""
     return sql.SQL("SELECT id, {properties}{geom} AS geom FROM ioc.{table} WHERE {filter}").format(
         properties=_properties(layer.properties),
-        geom=_drawn(_place(layer)),
+        geom=_drawn(place(layer)),
         table=sql.Identifier(layer.table),
         filter=_filter(layer, BUFFER),
     )
@@ -144,7 +143,7 @@ def _merged_lines(layer: Layer, step: int) -> sql.Composed:
 
 def _clusters(layer: Layer, step: int) -> sql.Composed:
     """Counts of points by class and spot, each at the middle of its points, which lie in one tile only."""
-    kind = _value(layer.cluster_class) if layer.cluster_class else sql.SQL("NULL::text")
+    kind = property_value(layer.cluster_class) if layer.cluster_class else sql.SQL("NULL::text")
     return sql.SQL(
         """
         SELECT n::integer AS count, class, ST_Point(
@@ -184,7 +183,7 @@ def _thinned_points(layer: Layer, step: int) -> sql.Composed:
         points=_points(
             layer,
             sql.SQL("id, {}{} AS thin_rank, {} AS place").format(
-                _properties(layer.properties), sql.Identifier(layer.thin_by), _place(layer)
+                _properties(layer.properties), sql.Identifier(layer.thin_by), place(layer)
             ),
         ),
         within=_within(step),
@@ -201,7 +200,7 @@ def _points(layer: Layer, values: sql.Composed) -> sql.Composed:
         "SELECT {values}, ST_X({place}) AS px, ST_Y({place}) AS py FROM ioc.{table} WHERE {filter} OFFSET 0"
     ).format(
         values=values,
-        place=_place(layer),
+        place=place(layer),
         table=sql.Identifier(layer.table),
         filter=_filter(layer, 0),
     )
@@ -231,16 +230,25 @@ def _filter(layer: Layer, buffer: int) -> sql.Composed:
 
 
 def row_filter(layer: Layer) -> sql.Composed:
-    """The rows of the layer's table that are the layer's; parameters ``datasets`` and ``where_…``."""
+    """The rows of the layer's table that are the layer's and pass its filter; see ``row_parameters``."""
     conditions: list[sql.Composable] = [sql.SQL("dataset_id = ANY (%(datasets)s::int[])")]
     conditions += [
         sql.SQL("{} = ANY ({}::text[])").format(sql.Identifier(column), sql.Placeholder(f"where_{column}"))
         for column in layer.where
     ]
+    if layer.filter is not None:
+        conditions.append(layer.filter.sql())
     return sql.SQL(" AND ").join(conditions)
 
 
-def _place(layer: Layer) -> sql.SQL:
+def row_parameters(layer: Layer, dataset_ids: list[int]) -> dict[str, Any]:
+    """The parameters of ``row_filter``."""
+    conditions = {f"where_{column}": list(values) for column, values in layer.where.items()}
+    values = layer.filter.parameters() if layer.filter is not None else {}
+    return {"datasets": dataset_ids, **conditions, **values}
+
+
+def place(layer: Layer) -> sql.SQL:
     """Where a feature of a point layer is shown: some components are surveyed as lines or areas."""
     model: Any = VERSIONED_MODELS[layer.table]
     if layer.geometry != "point" or model.geometry_type == "POINT":
@@ -267,11 +275,12 @@ def _largest(size: sql.SQL, step: int) -> sql.Composable:
 
 def _properties(properties: tuple[Property, ...]) -> sql.Composed:
     return sql.SQL("").join(
-        sql.SQL("{} AS {}, ").format(_value(one), sql.Identifier(one.name)) for one in properties
+        sql.SQL("{} AS {}, ").format(property_value(one), sql.Identifier(one.name)) for one in properties
     )
 
 
-def _value(value: Property) -> sql.Composable:
+def property_value(value: Property) -> sql.Composable:
+    """SQL of a value that tiles carry."""
     if value.prefix is None:
         return sql.Identifier(value.column)
     return sql.SQL("left({}, {})").format(sql.Identifier(value.column), sql.Literal(value.prefix))

@@ -58,7 +58,7 @@ def symbols() -> dict[str, str]:
 
 
 def legend_of(style: list[StyleLayer]) -> list[dict[str, Any]]:
-    """Legend entries (zh, en, kind, colour, outline, symbol) of a style, read from what it paints."""
+    """Legend entries of a style, read from what it paints; ``values`` are the classes an entry stands for."""
     entries = []
     for layer in style:
         for entry in layer.get("metadata", {}).get("legend", ()):
@@ -80,6 +80,7 @@ def _legend_entry(layer: StyleLayer, entry: dict[str, Any], style: list[StyleLay
         "zh": entry["zh"],
         "en": entry["en"],
         "value": value,
+        "values": _values_painted_alike(painted, value),
         "kind": layer["type"],
         "colour": colour,
         "outline": _outcome(outline, value) if outline else None,
@@ -87,6 +88,21 @@ def _legend_entry(layer: StyleLayer, entry: dict[str, Any], style: list[StyleLay
         "dashed": "line-dasharray" in painted,
         "symbol": symbol or None,
     }
+
+
+def _values_painted_alike(painted: dict[str, Any], value: str | None) -> list[str] | None:
+    """Classes that are painted as this one; None where it stands for all that the style does not name."""
+    for name in (*COLOUR_PROPERTIES, "icon-image"):
+        expression = painted.get(name)
+        while isinstance(expression, list) and expression[0] == "concat":
+            expression = next((part for part in expression if isinstance(part, list)), None)
+        if isinstance(expression, list) and expression[0] == "match":
+            for labels in expression[2:-1:2]:
+                listed = labels if isinstance(labels, list) else [labels]
+                if value in listed:
+                    return listed
+            return None
+    return None
 
 
 def _symbol_over(style: list[StyleLayer], value: str | None) -> str:

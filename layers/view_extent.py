@@ -1,0 +1,28 @@
+"""The part of the map in view, as a condition on rows and a limit on numbers."""
+
+from typing import Any
+
+from psycopg import sql
+
+from layers.mercator import mercator
+
+Extent = tuple[float, float, float, float]
+"""West, south, east, north in degrees of CGCS2000."""
+
+
+def in_view() -> sql.SQL:
+    """Rows that reach into the view; parameters of ``view_parameters``.
+
+    The index knows boxes to a metre only, so what it finds is looked at again.
+    """
+    view = "ST_MakeEnvelope(%(vw)s::float8, %(vs)s::float8, %(ve)s::float8, %(vn)s::float8, 3857)"
+    return sql.SQL(f"geom_3857 && {view} AND ST_Intersects(geom_3857, {view})")
+
+
+def view_parameters(extent: Extent) -> dict[str, Any]:
+    """The parameters of ``in_view``; positions beyond the world are taken to its edge."""
+    lons = sorted(max(-180.0, min(180.0, lon)) for lon in extent[::2])
+    lats = sorted(max(-90.0, min(90.0, lat)) for lat in extent[1::2])
+    west, south = mercator(lons[0], lats[0])
+    east, north = mercator(lons[1], lats[1])
+    return {"vw": west, "vs": south, "ve": east, "vn": north}
