@@ -41,16 +41,24 @@ PAGE = """<!DOCTYPE html>
 """
 
 
+ERRORS = {
+    "mismatch": "sign_in_failed",
+    "locked": "sign_in_locked",
+    "kiosk": "sign_in_kiosk_failed",
+    "oidc": "sign_in_oidc_failed",
+}
+
+
 def sign_in_page(
     language: str, error: str | None = None, demo_hint: bool = False, next_path: str = ""
 ) -> str:
-    """HTML of the sign-in page in zh or en; any ``error`` says that name and password do not match.
+    """HTML of the sign-in page in zh or en; ``error`` is a key of ``ERRORS``.
 
     ``next_path`` is where the person wanted to go; it outlives a change of language.
     """
     words = texts(language)
     other = "en" if language == "zh" else "zh"
-    failed = f'<p class="error" role="alert">{escape(words["sign_in_failed"])}</p>' if error else ""
+    failed = f'<p class="error" role="alert">{escape(words[ERRORS[error]])}</p>' if error else ""
     hint = f'<p class="hint">{escape(words["sign_in_demo"])}</p>' if demo_hint else ""
     return PAGE.format(
         lang="zh-CN" if language == "zh" else "en",

@@ -6,6 +6,7 @@ The program writes what the store cannot see: sign-ins, refusals, views of restr
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -31,6 +32,10 @@ class AuditEntry:
     layer: str | None = None
     subject: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+disclosures: ContextVar[list[AuditEntry] | None] = ContextVar("disclosures", default=None)
+"""What the request at hand is about to show or hand out; written before its answer is sent."""
 
 
 def entries_json(entries: tuple[AuditEntry, ...]) -> str:

@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg import Connection
 from pwdlib import PasswordHash
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from geodata.audit import RECORD_SQL, AuditEntry, entries_json, record
 from geodata.errors import UserError
 from geodata.models import Account, AccountRight, Credential, Department
+from geodata.models import SignInAttempt as Attempt
+from geodata.store import Store
 from geodata.viewer import ROLES
 
 MIN_PASSWORD_LENGTH = 10
+KIOSK_LINK_LIFETIME = timedelta(days=1)
+KIOSK_LIFETIME = timedelta(days=400)  # what browsers keep a cookie at most
 
 _hasher = PasswordHash.recommended()
 # Verified against when there is no such account, so that an answer takes as long as for a real one.
@@ -85,6 +90,13 @@ def set_password(session: Session, name: str, password: str) -> None:
     )
 
 
+def unlock_account(session: Session, name: str, actor: str) -> None:
+    """Forget the failed sign-ins of an account."""
+    session.execute(delete(Attempt).where(Attempt.key == f"account:{name[:200]}"))
+    entry = AuditEntry("account_unlock", account_name=actor, subject=name)
+    session.connection().exec_driver_sql(RECORD_SQL, (entries_json((entry,)),))
+
+
 def account_named(session: Session, name: str) -> Account:
     """The account of that name.
 
@@ -112,19 +124,90 @@ def verify_password(connection: Connection, name: str, password: str) -> int | N
     return row[0] if row and row[1] and matches else None
 
 
+def change_own_password(
+    connection: Connection, account_id: int, old: str, new: str, kept_secret: str | None
+) -> bool:
+    """Give the viewer of the connection a new password and end the other sessions; False: ``old`` is wrong.
+
+    Raises:
+        UserError: the new password is too short.
+    """
+    row = connection.execute("SELECT password_hash FROM ioc.account WHERE id = %s", [account_id]).fetchone()
+    if row is None or row[0] is None or not _hasher.verify(old, row[0]):
+        return False
+    kept = credential_hash(kept_secret) if kept_secret else None
+    connection.execute("SELECT ioc.change_own_password(%s, %s)", [_hashed(new), kept])
+    return True
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a credential is asked from: network address and browser."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
 def issue_credential(
-    connection: Connection, account_id: int, kind: str, lifetime: timedelta | None, label: str | None = None
+    connection: Connection,
+    account_id: int,
+    kind: str,
+    lifetime: timedelta | None,
+    label: str | None = None,
+    origin: Origin | None = None,
 ) -> str:
     """Make a session or token for an account; the store keeps only the hash of what is returned."""
     secret = secrets.token_urlsafe(32)
+    origin = origin or Origin()
     connection.execute(
         """
-        INSERT INTO ioc.credential (account_id, kind, secret_hash, label, expires_at)
-        VALUES (%s, %s, %s, %s, now() + %s)
+        INSERT INTO ioc.credential (account_id, kind, secret_hash, label, expires_at, address, agent)
+        VALUES (%s, %s, %s, %s, now() + %s, %s, %s)
         """,
-        [account_id, kind, credential_hash(secret), label, lifetime],
+        [
+            account_id,
+            kind,
+            credential_hash(secret),
+            label,
+            lifetime,
+            origin.address,
+            origin.agent[:200] if origin.agent else None,
+        ],
     )
     return secret
+
+
+def issue_kiosk_link(connection: Connection, account_id: int, label: str | None = None) -> str:
+    """The secret of a link that signs one screen in, once, within a day.
+
+    Raises:
+        UserError: the account does not have the role screen.
+    """
+    row = connection.execute(
+        "SELECT name FROM ioc.account WHERE id = %s AND active AND 'screen' = ANY (roles)", [account_id]
+    ).fetchone()
+    if row is None:
+        raise UserError("Only an active account with the role screen signs screens in; give it that role.")
+    return issue_credential(connection, account_id, "kiosk_link", KIOSK_LINK_LIFETIME, label)
+
+
+def open_kiosk_link(connection: Connection, secret: str, origin: Origin) -> str | None:
+    """The session of a screen in exchange for its link, which is used up; None: the link is not good."""
+    row = connection.execute(
+        """
+        UPDATE ioc.credential c SET revoked_at = now() FROM ioc.account a
+        WHERE c.secret_hash = %s AND c.kind = 'kiosk_link' AND c.revoked_at IS NULL AND c.expires_at > now()
+            AND a.id = c.account_id AND a.active AND 'screen' = ANY (a.roles)
+        RETURNING a.id, a.name, c.label
+        """,
+        [credential_hash(secret)],
+    ).fetchone()
+    if row is None:
+        record(connection, AuditEntry("sign_in_failed", address=origin.address, detail={"by": "kiosk link"}))
+        return None
+    entry = AuditEntry("sign_in", row[0], row[1], origin.address, detail={"by": "kiosk link"})
+    record(connection, entry)
+    return issue_credential(connection, row[0], "kiosk", KIOSK_LIFETIME, row[2], origin)
 
 
 def credential_hash(secret: str) -> str:
@@ -136,20 +219,63 @@ def credential_account(connection: Connection, secret: str) -> tuple[int, dateti
     """Account and expiry of a session or token that is still good, or None."""
     row = connection.execute(
         """
-        SELECT account_id, expires_at FROM ioc.credential
-        WHERE secret_hash = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+        SELECT c.account_id, c.expires_at FROM ioc.credential c JOIN ioc.account a ON a.id = c.account_id
+        WHERE c.secret_hash = %s AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now())
+            AND (c.kind IN ('session', 'token') OR (c.kind = 'kiosk' AND 'screen' = ANY (a.roles)))
         """,
         [credential_hash(secret)],
     ).fetchone()
     return (row[0], row[1]) if row else None
 
 
-def revoke_credential(connection: Connection, secret: str) -> None:
-    """End a session or token at once."""
-    connection.execute(
-        "UPDATE ioc.credential SET revoked_at = now() WHERE secret_hash = %s AND revoked_at IS NULL",
+def revoke_credential(connection: Connection, secret: str) -> int | None:
+    """End a session or token at once; returns whose it was."""
+    row = connection.execute(
+        """
+        UPDATE ioc.credential SET revoked_at = now() WHERE secret_hash = %s AND revoked_at IS NULL
+        RETURNING account_id
+        """,
         [credential_hash(secret)],
-    )
+    ).fetchone()
+    return row[0] if row else None
+
+
+@dataclass(frozen=True)
+class SignInAttempt:
+    """How an attempt to sign in went: the session's secret, or seconds to wait, or neither."""
+
+    secret: str | None = None
+    wait: int = 0
+
+
+def sign_in_by_password(
+    store: Store, name: str, password: str, lifetime: timedelta, origin: Origin
+) -> SignInAttempt:
+    """Check name and password, count failures, begin a session, and write all of it to the audit trail."""
+    with store.app_connection() as connection:
+        row = connection.execute("SELECT ioc.begin_sign_in(%s, %s)", [name, origin.address]).fetchone()
+        wait = row[0] if row else 0
+        if wait:
+            record(connection, _failure(connection, "sign_in_locked", name, origin, {"seconds": wait}))
+            return SignInAttempt(wait=wait)
+    with store.app_connection() as connection:
+        account_id = verify_password(connection, name, password)
+        if account_id is None:
+            record(connection, _failure(connection, "sign_in_failed", name, origin, {"by": "password"}))
+            return SignInAttempt()
+        connection.execute("SELECT ioc.end_sign_in(%s, %s)", [name, origin.address])
+        entry = AuditEntry("sign_in", account_id, name, origin.address, detail={"by": "password"})
+        record(connection, entry)
+        return SignInAttempt(issue_credential(connection, account_id, "session", lifetime, origin=origin))
+
+
+def _failure(
+    connection: Connection, action: str, name: str, origin: Origin, detail: dict[str, object]
+) -> AuditEntry:
+    """The entry of a failed sign-in; a name nobody has is left out, since it may be a password."""
+    row = connection.execute("SELECT id FROM ioc.account WHERE name = %s", [name]).fetchone()
+    known = name if row else None
+    return AuditEntry(action, row[0] if row else None, known, origin.address, detail=detail)
 
 
 def _hashed(password: str) -> str:

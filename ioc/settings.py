@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         None, description="审图号 printed on the map; empty: the page says 内部使用，未经审图."
     )
     session_hours: float = Field(12, gt=0, description="Hours a sign-in lasts.")
+    requests_per_second: float = Field(
+        50,
+        ge=0,
+        description="Requests a second one viewer may make, ten times as many at once, tiles not counted; "
+        "0: no limit.",
+    )
 
     @property
     def owner_url(self) -> str | None:

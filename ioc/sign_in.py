@@ -11,16 +11,27 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.sign_in import sign_in_page
+from geodata.audit import AuditEntry, disclosures, record
 from geodata.store import Store
 from geodata.viewer import Viewer, resolve_viewer
-from ioc.accounts import credential_account, issue_credential, revoke_credential, verify_password
+from ioc.accounts import (
+    KIOSK_LIFETIME,
+    Origin,
+    SignInAttempt,
+    credential_account,
+    open_kiosk_link,
+    revoke_credential,
+    sign_in_by_password,
+)
+from ioc.request_limit import RequestLimit
+from ioc.request_trail import RequestTrail
 from layers.problem import problem_response
 
 COOKIE = "ioc_session"
-PUBLIC_PATHS = ("/sign-in", "/health", "/favicon.ico")
+PUBLIC_PATHS = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/kiosk", "/health", "/favicon.ico")
 PUBLIC_PREFIXES = ("/assets/",)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CACHE_LIMIT = 10_000
@@ -77,11 +88,22 @@ def viewer_of(connection: HTTPConnection) -> Viewer:
 
 
 class SignInMiddleware:
-    """Lets nobody pass who is not signed in, except to the sign-in page itself and the static files."""
+    """Lets nobody pass who is not signed in, except to the sign-in page itself and the static files.
 
-    def __init__(self, app: ASGIApp, directory: ViewerDirectory) -> None:
+    Who passes is held to the limit of requests; who is refused is written to the audit trail.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        directory: ViewerDirectory,
+        trail: RequestTrail | None = None,
+        limit: RequestLimit | None = None,
+    ) -> None:
         self.app = app
         self.directory = directory
+        self.trail = trail
+        self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -95,12 +117,47 @@ class SignInMiddleware:
         secret, by_cookie = _secret_of(connection)
         viewer = await self._viewer(secret) if secret else None
         if viewer is None:
+            if secret:
+                await self._note_refusal(connection, None, 401)
             await _refuse(scope, receive, send)
         elif by_cookie and _from_another_site(scope, connection):
+            await self._note_refusal(connection, viewer, 403)
             await _forbid(scope, receive, send)
+        elif self.limit and (wait := self.limit.seconds_to_wait(viewer.account_id, path)):
+            await _slow_down(wait, scope, receive, send)
         else:
             scope["ioc.viewer"] = viewer
-            await self.app(scope, receive, send)
+            await self._pass_on(connection, viewer, receive, send)
+
+    async def _pass_on(
+        self, connection: HTTPConnection, viewer: Viewer, receive: Receive, send: Send
+    ) -> None:
+        """Call the application; what it discloses is written down first, and what it refuses."""
+        if self.trail is None or connection.scope["path"].startswith("/tiles/"):
+            await self.app(connection.scope, receive, send)
+            return
+        trail = self.trail
+        noted: list[AuditEntry] = []
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entries = noted.copy()
+                noted.clear()
+                if entries and message["status"] < 400:
+                    await trail.disclose(connection, viewer, entries)
+                if message["status"] == 403:
+                    await trail.note(connection, viewer, 403)
+            await send(message)
+
+        held = disclosures.set(noted)
+        try:
+            await self.app(connection.scope, receive, watch)
+        finally:
+            disclosures.reset(held)
+
+    async def _note_refusal(self, connection: HTTPConnection, viewer: Viewer | None, status: int) -> None:
+        if self.trail:
+            await self.trail.note(connection, viewer, status)
 
     async def _viewer(self, secret: str) -> Viewer | None:
         return self.directory.known(secret) or await run_in_threadpool(self.directory.resolve, secret)
@@ -147,6 +204,41 @@ async def _forbid(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
+async def _slow_down(wait: int, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 4429})
+        return
+    await too_many(wait)(scope, receive, send)
+
+
+def too_many(wait: int) -> JSONResponse:
+    """The answer to who asks too often, with the seconds to wait."""
+    return problem_response(
+        429,
+        "Too many requests",
+        f"Wait {wait} seconds and try again.",
+        headers={"Retry-After": str(wait)},
+    )
+
+
+def origin_of(request: HTTPConnection) -> Origin:
+    """Where a request comes from; behind a trusted proxy, the address that the proxy states."""
+    return Origin(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+def with_session(response: Response, request: Request, secret: str, lifetime: timedelta) -> Response:
+    """The response with the cookie that signs the browser in, out of reach of scripts."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=int(lifetime.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
 def sign_in_router(
     store: Store, directory: ViewerDirectory, session_hours: float, demo_hint: Callable[[], bool]
 ) -> APIRouter:
@@ -156,7 +248,7 @@ def sign_in_router(
 
     def page(request: Request, error: str | None) -> str:
         wanted = request.query_params.get("next", "")
-        return sign_in_page(_language(request), error, demo_hint=demo_hint(), next_path=wanted)
+        return sign_in_page(language_of(request), error, demo_hint=demo_hint(), next_path=wanted)
 
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:
@@ -167,29 +259,37 @@ def sign_in_router(
         if _from_another_site(request.scope, request):
             return problem_response(403, "Request from another site", "Send it from a page of this server.")
         form, is_json = await _sign_in_form(request)
-        secret = await run_in_threadpool(_session_for, store, form, lifetime)
-        if secret is None and is_json:
+        attempt = await run_in_threadpool(_session_for, store, form, lifetime, origin_of(request))
+        if attempt.wait and is_json:
+            return too_many(attempt.wait)
+        if attempt.wait:
+            return HTMLResponse(page(request, "locked"), 429, headers={"Retry-After": str(attempt.wait)})
+        if attempt.secret is None and is_json:
             return problem_response(401, "Not signed in", "Name and password do not match.")
-        if secret is None:
+        if attempt.secret is None:
             return HTMLResponse(page(request, error="mismatch"), 401)
-        target = _local_path(form.get("next") or request.query_params.get("next", ""))
+        target = local_path(form.get("next") or request.query_params.get("next", ""))
         response = JSONResponse({"signed_in": True}) if is_json else RedirectResponse(target, 303)
-        response.set_cookie(
-            COOKIE,
-            secret,
-            max_age=int(lifetime.total_seconds()),
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
-        return response
+        return with_session(response, request, attempt.secret, lifetime)
+
+    @router.get("/kiosk")
+    def kiosk(request: Request, token: str = "") -> Response:
+        """Sign a screen in by a link that works once."""
+        with store.app_connection() as connection:
+            secret = open_kiosk_link(connection, token, origin_of(request))
+        if secret is None:
+            return HTMLResponse(page(request, "kiosk"), 401)
+        return with_session(RedirectResponse("/", 303), request, secret, KIOSK_LIFETIME)
 
     @router.post("/sign-out")
     def sign_out(request: Request) -> Response:
         secret = request.cookies.get(COOKIE)
         if secret:
+            viewer = viewer_of(request)
             with store.app_connection() as connection:
                 revoke_credential(connection, secret)
+                address = origin_of(request).address
+                record(connection, AuditEntry("sign_out", viewer.account_id, viewer.name, address))
             directory.forget()
         response = RedirectResponse("/sign-in", 303)
         response.delete_cookie(COOKIE)
@@ -209,10 +309,8 @@ def sign_in_router(
     return router
 
 
-def _session_for(store: Store, form: dict[str, str], lifetime: timedelta) -> str | None:
-    with store.app_connection() as connection:
-        account_id = verify_password(connection, form.get("name", ""), form.get("password", ""))
-        return issue_credential(connection, account_id, "session", lifetime) if account_id else None
+def _session_for(store: Store, form: dict[str, str], lifetime: timedelta, origin: Origin) -> SignInAttempt:
+    return sign_in_by_password(store, form.get("name", ""), form.get("password", ""), lifetime, origin)
 
 
 async def _sign_in_form(request: Request) -> tuple[dict[str, str], bool]:
@@ -226,13 +324,14 @@ async def _sign_in_form(request: Request) -> tuple[dict[str, str], bool]:
     return {key: values[-1] for key, values in parse_qs(body).items()}, False
 
 
-def _local_path(target: str) -> str:
+def local_path(target: str) -> str:
     """Where to go after signing in: a path of this server and nothing else."""
     parts = urlsplit(target)
     local = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if local and not parts.scheme and not parts.netloc else "/"
 
 
-def _language(request: Request) -> str:
+def language_of(request: Request) -> str:
+    """The interface language of pages that are made on the server: zh, or en if it was chosen."""
     chosen = request.query_params.get("lang") or request.cookies.get("ioc_lang")
     return "en" if chosen == "en" else "zh"

@@ -1,5 +1,8 @@
 """``ioc user``: accounts from the command line."""
 
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -7,10 +10,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from geodata.audit import act_as
 from geodata.models import Account
-from ioc.accounts import NewAccount, account_named, add_account, issue_credential, new_password, set_password
+from geodata.store import Store
+from ioc.accounts import (
+    NewAccount,
+    account_named,
+    add_account,
+    issue_credential,
+    issue_kiosk_link,
+    new_password,
+    set_password,
+    unlock_account,
+)
 from ioc.context import open_store
+from ioc.settings import read_settings
 
 user_app = typer.Typer(help="Accounts: who may sign in and what they may see.", no_args_is_help=True)
 
@@ -44,7 +60,7 @@ def add(
         sensitivity=sensitivity,
         dataset_rights=tuple(_dataset_right(text) for text in grant or []),
     )
-    with open_store() as store, store.owner_session() as session:
+    with open_store() as store, _owner_session(store) as session:
         add_account(session, new, chosen)
     typer.echo(f"{name} {'' if password else chosen}".rstrip())
 
@@ -53,7 +69,7 @@ def add(
 def passwd(name: Name, password: Password = None) -> None:
     """Give an account a new password; its open sessions end."""
     chosen = password or new_password()
-    with open_store() as store, store.owner_session() as session:
+    with open_store() as store, _owner_session(store) as session:
         set_password(session, name, chosen)
     typer.echo(f"{name} {'' if password else chosen}".rstrip())
 
@@ -69,8 +85,31 @@ def token(
         with store.owner_session() as session:
             account_id = account_named(session, name).id
         with store.owner_connection() as connection:
+            act_as(connection, _actor())
             secret = issue_credential(connection, account_id, "token", timedelta(days=days), label)
     typer.echo(secret)
+
+
+@user_app.command()
+def kiosk(
+    name: Name, label: Annotated[str | None, typer.Option(help="Which screen it is for.")] = None
+) -> None:
+    """Make a link that signs a screen (an account of role screen) in: open it once on it, within a day."""
+    settings = read_settings()
+    with open_store(settings) as store:
+        with store.owner_session() as session:
+            account_id = account_named(session, name).id
+        with store.owner_connection() as connection:
+            act_as(connection, _actor())
+            secret = issue_kiosk_link(connection, account_id, label)
+    typer.echo(f"http://{settings.host}:{settings.port}/kiosk?token={secret}")
+
+
+@user_app.command()
+def unlock(name: Name) -> None:
+    """Let an account sign in again at once after too many failed attempts."""
+    with open_store() as store, _owner_session(store) as session:
+        unlock_account(session, account_named(session, name).name, _actor())
 
 
 @user_app.command("list")
@@ -89,6 +128,18 @@ def list_accounts() -> None:
                 "yes" if account.active else "no",
             )
     Console().print(table)
+
+
+@contextmanager
+def _owner_session(store: Store) -> Iterator[Session]:
+    """A session of the owner whose changes the audit trail knows to come from here."""
+    with store.owner_session() as session:
+        act_as(session, _actor())
+        yield session
+
+
+def _actor() -> str:
+    return f"{getpass.getuser()} (command line)"
 
 
 def _dataset_right(text: str) -> tuple[str, int]:

@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from dashboards import MapSettings, create_dash
 from geodata.store import Store
+from ioc.request_limit import RequestLimit
+from ioc.request_trail import RequestTrail
 from ioc.settings import Settings
 from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
 from layers.catalogue import published_catalogue
@@ -24,12 +26,14 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     watch = DatasetWatch(store.app_url, on_rights_changed=lambda: directory.forget())
     directory = ViewerDirectory(store, watch.is_watched)
     catalogue = published_catalogue(watch)
+    trail = RequestTrail(store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await watch.start()
         yield
         await watch.stop()
+        await trail.close()
         await store.close()
 
     # The interactive documentation would load its scripts from the internet.
@@ -41,7 +45,12 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     create_dash(app, _map_settings(settings, store))
     # Dash would answer any other address with the map; this comes before its catch-all.
     app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)
-    app.add_middleware(SignInMiddleware, directory=directory)
+    app.add_middleware(
+        SignInMiddleware,
+        directory=directory,
+        trail=trail,
+        limit=RequestLimit(settings.requests_per_second),
+    )
     return app
 
 

@@ -11,6 +11,7 @@ from geodata.errors import UserError
 from geodata.store import Store
 from layers.catalogue import Catalogue
 from layers.dataset_watch import DatasetWatch
+from layers.disclosure import note_view
 from layers.feature import feature
 from layers.identify import identify
 from layers.layer_http import layer_routes
@@ -56,6 +57,7 @@ def router(
         """A feature as GeoJSON with its record."""
         with LOOKUP_SECONDS.labels("feature").time():
             found = await feature(store, catalogue(), viewer_of(request), layer, feature_id)
+        note_view(catalogue(), catalogue().by_id[layer], str(feature_id))
         return _private(found, GEOJSON)
 
     @routes.get("/identify")
@@ -72,6 +74,9 @@ def router(
         names = [name for name in layers.split(",") if name] if layers is not None else None
         with LOOKUP_SECONDS.labels("identify").time():
             found = await identify(store, catalogue(), viewer_of(request), (lon, lat), zoom, names)
+        for answer in found["layers"]:
+            shown = " ".join(str(entry["id"]) for entry in answer["features"])
+            note_view(catalogue(), catalogue().by_id[answer["layer"]], shown)
         return _private(found)
 
     @routes.get("/search")

@@ -13,6 +13,7 @@ from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
 from layers.class_count import ClassCounter
 from layers.dataset_watch import DatasetWatch
+from layers.disclosure import note_export, note_view
 from layers.feature import LARGEST_ID, visible_layer
 from layers.feature_rows import MOST_ROWS, Page, RowOrder, columns, csv_rows, rows_page
 from layers.filter_reading import declared_field, narrowed, narrowed_by
@@ -83,6 +84,7 @@ def layer_routes(
         page = Page(question.bbox, _order(layer, question.sort), question.limit, question.after)
         with LOOKUP_SECONDS.labels("rows").time():
             answer = await rows_page(store, viewer, layer, dataset_ids, page, question.language)
+        note_view(catalogue(), layer, f"{len(answer['rows'])} rows")
         return JSONResponse({"columns": columns(layer), **answer}, headers=NO_STORE)
 
     @routes.get("/layers/{layer_id}/rows.csv")
@@ -102,6 +104,7 @@ def layer_routes(
             raise HTTPException(403, f"The layer “{layer.id}” may be looked at here but not taken away.")
         order = _order(layer, Sort(field=sort, descending=descending) if sort else None)
         page = Page(_box(bbox), order)
+        note_export(layer, "csv")
         lines = csv_rows(store, viewer, layer, dataset_ids, page, language)
         disposition = f'attachment; filename="{layer.id}.csv"'
         return StreamingResponse(
