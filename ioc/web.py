@@ -18,6 +18,7 @@ from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewe
 from layers.catalogue import published_catalogue
 from layers.dataset_watch import DatasetWatch
 from layers.http import router as layers_router
+from layers.ogc import document_tiles, ogc_router
 from layers.problem import add_problem_handlers, problem_response
 
 
@@ -40,11 +41,13 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app = FastAPI(title="IOC", lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
     app.include_router(sign_in_router(store, directory, settings.session_hours, lambda: _is_demo(watch)))
+    app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
     app.include_router(_monitoring_router(watch))
     create_dash(app, _map_settings(settings, store))
     # Dash would answer any other address with the map; this comes before its catch-all.
     app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)
+    document_tiles(app)
     app.add_middleware(
         SignInMiddleware,
         directory=directory,

@@ -16,6 +16,7 @@ from geodata.store import Store
 from geodata.viewer import Viewer, resolve_viewer
 from ioc.embedded_postgis import EmbeddedPostgis
 from layers import DatasetWatch, add_problem_handlers, published_catalogue, router
+from layers.ogc import ogc_router
 from layers.tile import TileService
 from tests.conftest import cloned_store
 from tests.layers.district_rows import (
@@ -72,7 +73,9 @@ class District:
         await watch.start()
         app = FastAPI()
         add_problem_handlers(app)
-        app.include_router(router(store, published_catalogue(watch), watch, self._viewer_of))
+        catalogue = published_catalogue(watch)
+        app.include_router(ogc_router(store, catalogue, self._viewer_of))
+        app.include_router(router(store, catalogue, watch, self._viewer_of))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield Conversation(client, watch)
