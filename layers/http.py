@@ -17,6 +17,7 @@ from layers.identify import identify
 from layers.layer_http import layer_routes
 from layers.listing import listing
 from layers.metrics import LOOKUP_SECONDS
+from layers.query_http import query_router
 from layers.saved_view import view_routes
 from layers.search import search
 from layers.tile import TileService
@@ -41,6 +42,7 @@ def router(
     """
     routes = APIRouter(tags=["layers"])
     tiles = TileEndpoint(TileService(store, catalogue, watch), viewer_of)
+    routes.include_router(query_router(store, catalogue, viewer_of))
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
     routes.add_route(ROUTE, tiles, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]

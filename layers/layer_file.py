@@ -10,7 +10,19 @@ from typing import Any, get_args
 from geodata.code_table import table_names
 from geodata.errors import UserError
 from geodata.models import VERSIONED_MODELS, Feature, field_names
-from layers.layer import WORLD_ZOOM, Geometry, Layer, Property, ShownField, Theme, Title, shown_column
+from layers.layer import (
+    WORLD_ZOOM,
+    Geometry,
+    Layer,
+    Link,
+    LinkMatch,
+    Property,
+    ShownField,
+    Summary,
+    Theme,
+    Title,
+    shown_column,
+)
 
 LAYER_ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -54,6 +66,18 @@ class _Table:
 
     def part(self, key: str) -> "_Table":
         return _Table(self._path, self.take(key, dict), f"{self._prefix}{key}.")
+
+    def parts(self, key: str) -> "list[_Table]":
+        entries = self.take(key, list, [])
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise self.fault(key, "must be a list of tables")
+        return [
+            _Table(self._path, entry, f"{self._prefix}{key}.{number}.")
+            for number, entry in enumerate(entries)
+        ]
+
+    def has(self, key: str) -> bool:
+        return key in self._left
 
     def finish(self) -> None:
         for key in self._left:
@@ -119,6 +143,8 @@ def _layer(table: _Table) -> Layer:
         cluster_class=_property(table, {"name": "class", **cluster_class}, column) if cluster_class else None,
         thin_by=column("thin_by", thin_by) if thin_by else None,
         fields=tuple(_field(table, entry, source) for entry in table.take("fields", list)),
+        summary=_summary(table, column),
+        links=tuple(_link(entry, columns) for entry in table.parts("links")),
         where=_where(table, column),
         datasets=tuple(table.take("datasets", list, [])),
         search_by_code=table.take("search_by_code", bool, False),
@@ -175,6 +201,49 @@ def _field(table: _Table, entry: Any, source: str) -> ShownField:
     if "table" in how and how["table"] not in table_names():
         raise table.fault("fields", f"decodes {name} by the code table “{how['table']}”, which is not there")
     return shown_column(source, name, **how)
+
+
+def _summary(table: _Table, column: Callable[[str, str], str]) -> Summary | None:
+    if not table.has("summary"):
+        return None
+    part = table.part("summary")
+    by = part.take("by", str, None)
+    prefix = part.take("prefix", int, None)
+    code_table = part.take("table", str, None)
+    measure = part.take("measure", str, None)
+    if measure not in (None, "length", "area"):
+        raise part.fault("measure", "must be length or area")
+    if code_table is not None and code_table not in table_names():
+        raise part.fault("table", f"names the code table “{code_table}”, which is not there")
+    part.finish()
+    grouped = Property("class", column("summary.by", by), prefix) if by else None
+    return Summary(grouped, code_table, measure)
+
+
+def _link(table: _Table, columns: frozenset[str]) -> Link:
+    """The other layer's columns cannot be checked here: its file may not have been read yet."""
+    link = Link(
+        layer=table.take("layer", str),
+        title=_title(table.part("title")) if table.has("title") else None,
+        matches=tuple(_match(entry, columns) for entry in table.parts("match")),
+        near_m=float(table.take("near_m", int, 0)),
+        count_by_area=table.take("count_by_area", bool, False),
+        show=tuple(table.take("show", list, [])),
+    )
+    table.finish()
+    return link
+
+
+def _match(table: _Table, columns: frozenset[str]) -> LinkMatch:
+    value = table.take("value", str)
+    if value not in columns:
+        raise table.fault("value", f"names the column “{value}”, which the layer's table does not have")
+    where = table.take("where", dict, {})
+    match = LinkMatch(
+        table.take("column", str), value, table.take("prefix", int, None), MappingProxyType(where)
+    )
+    table.finish()
+    return match
 
 
 def _where(table: _Table, column: Callable[[str, str], str]) -> Mapping[str, tuple[str, ...]]:

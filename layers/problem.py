@@ -20,6 +20,10 @@ class NotFoundError(UserError):
     """What was asked for does not exist, or the viewer has no right to know of it: the answer is one."""
 
 
+class ForbiddenError(UserError):
+    """The viewer may know of what was asked for, but not do this with it."""
+
+
 def problem_response(
     status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
@@ -41,6 +45,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _user_error(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, NotFoundError):
         return problem_response(404, "Not found", str(error))
+    if isinstance(error, ForbiddenError):
+        return problem_response(403, "Forbidden", str(error))
     return problem_response(400, "Bad request", str(error))
 
 

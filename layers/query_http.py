@@ -1,0 +1,65 @@
+"""Asking the map over HTTP: what lies in a shape, as an answer or as a file."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, JSONResponse
+
+from geodata.errors import UserError
+from geodata.store import Store
+from layers.catalogue import Catalogue
+from layers.export import MEDIA_TYPES, Export, check_downloadable, write_export
+from layers.feature import visible_layer
+from layers.metrics import LOOKUP_SECONDS
+from layers.query_shape import SpatialQuestion, shape_of
+from layers.spatial_query import spatial_query
+from layers.tile_endpoint import ViewerOf
+
+EXPORTS_AT_ONCE = 2
+NO_STORE = {"Cache-Control": "private, no-store"}
+
+
+def query_router(store: Store, catalogue: Callable[[], Catalogue], viewer_of: ViewerOf) -> APIRouter:
+    """The routes, each answering for the request's viewer; arguments as ``layers.http.router``."""
+    routes = APIRouter(tags=["layers"])
+    exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
+
+    @routes.post("/query")
+    async def query(request: Request, question: SpatialQuestion) -> JSONResponse:
+        """What lies in a shape, by layer: counts, sums by class, the first features."""
+        with LOOKUP_SECONDS.labels("query").time():
+            answer = await spatial_query(store, catalogue(), viewer_of(request), question)
+        return JSONResponse(answer, headers=NO_STORE)
+
+    @routes.post("/query/export")
+    async def export(
+        request: Request,
+        question: SpatialQuestion,
+        format: Literal["xlsx", "csv", "geojson", "gpkg"],
+        lang: Annotated[Literal["zh", "en"], Query()] = "zh",
+    ) -> FileResponse:
+        """What lies in a shape of one layer, as a file."""
+        if len(question.layers) != 1:
+            raise UserError("A file holds one layer: name one in “layers”.")
+        known, viewer = catalogue(), viewer_of(request)
+        layer, _ = visible_layer(known, viewer, question.layers[0])
+        check_downloadable(layer)
+        wanted = Export(layer, known.visible_datasets(layer, viewer), lang)
+        shape = await shape_of(store, known, viewer, question)
+        async with exports:
+            path = await asyncio.to_thread(write_export, store, viewer, wanted, shape, format)
+        title = layer.title.zh if lang == "zh" else layer.title.en
+        headers = {
+            "Content-Disposition": f'attachment; filename="{layer.id}.{format}"; '
+            f"filename*=UTF-8''{quote(title)}.{format}",
+            **NO_STORE,
+        }
+        return FileResponse(
+            path, media_type=MEDIA_TYPES[format], headers=headers, background=BackgroundTask(path.unlink)
+        )
+
+    return routes
