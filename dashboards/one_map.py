@@ -38,6 +38,8 @@ def one_map(settings: dict[str, Any]) -> html.Div:
             ),
             html.Aside(id="layer-panel"),
             html.Aside(id="record-card", hidden=True, **_aria(live="polite")),
+            html.Div(id="map-tools"),
+            html.Aside(id="query-panel", hidden=True, **_aria(live="polite")),
             html.Div(id="map-buttons"),
             html.Div([html.I(), words["map_loading"]], id="map-loading", role="status"),
             html.Footer(id="status-bar"),

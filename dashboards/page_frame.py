@@ -13,7 +13,7 @@ import styles
 from dashboards.wording import LANGUAGES, texts
 
 ASSETS = Path(__file__).parent / "assets"
-STYLESHEETS = ("vendor/maplibre-gl.css", "one_map.css")
+STYLESHEETS = ("vendor/maplibre-gl.css", "one_map.css", "map_tools.css")
 SCRIPTS = (
     "vendor/maplibre-gl.js",
     "vendor/leaflet-maplibre-gl.js",
@@ -28,6 +28,11 @@ SCRIPTS = (
     "search_box.js",
     "status_bar.js",
     "header.js",
+    "geodesic.js",
+    "quantity.js",
+    "drawing.js",
+    "query_panel.js",
+    "map_tools.js",
     "one_map.js",
 )
 FRAME = """<!DOCTYPE html>

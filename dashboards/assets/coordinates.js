@@ -55,5 +55,13 @@
     return { metres, pixels: metres / metresPerPixel(lat, zoom) };
   }
 
-  ioc.coordinates = { gaussKruger, metresPerPixel, scaleNumber, scaleBar };
+  /** 114°18′36.000″: rounded once, in thousandths of a second, so that no field shows 60. */
+  function degreesMinutesSeconds(degrees) {
+    const thousandths = Math.round(Math.abs(degrees) * 3600000);
+    const seconds = ((thousandths % 60000) / 1000).toFixed(3).padStart(6, "0");
+    const minutes = String(Math.floor(thousandths / 60000) % 60).padStart(2, "0");
+    return `${degrees < 0 ? "-" : ""}${Math.floor(thousandths / 3600000)}°${minutes}′${seconds}″`;
+  }
+
+  ioc.coordinates = { gaussKruger, degreesMinutesSeconds, metresPerPixel, scaleNumber, scaleBar };
 })();

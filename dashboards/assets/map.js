@@ -176,7 +176,8 @@
       const node = document.getElementById(id);
       return node && !node.hidden && node.dataset.open !== "false" ? node.offsetWidth + 24 : 24;
     };
-    return { paddingTopLeft: [wide("layer-panel"), 72], paddingBottomRight: [wide("record-card"), 52] };
+    const left = Math.max(wide("layer-panel"), document.getElementById("query-panel").getBoundingClientRect().right + 12);
+    return { paddingTopLeft: [left, 72], paddingBottomRight: [wide("record-card"), 52] };
   }
 
   function flyTo(target) {

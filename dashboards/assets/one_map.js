@@ -29,6 +29,7 @@
     ioc.searchBox.start();
     ioc.recordCard.start();
     ioc.statusBar.start();
+    ioc.mapTools.start();
     ioc.layers.follow();
     ioc.header.start();
     document.getElementById("map-loading").remove();

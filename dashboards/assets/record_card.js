@@ -148,7 +148,7 @@
   }
 
   function start() {
-    ioc.leaflet.on("click", (event) => identify(event.latlng));
+    ioc.leaflet.on("click", (event) => ioc.drawing.active() || identify(event.latlng));
     ioc.on("language", draw);
     ioc.on("layers", draw);
     document.addEventListener("keydown", (event) => {

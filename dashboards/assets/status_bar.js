@@ -5,6 +5,7 @@
   const el = (...parts) => ioc.element(...parts);
   const WIDEST_BAR = 110; // pixels
   let cursor = null;
+  let sexagesimal = false;
 
   function build() {
     const { review_number: number, synthetic } = ioc.page.settings;
@@ -12,7 +13,7 @@
       el("div", { class: "status-scale" },
         el("span", { id: "scale-bar", "aria-hidden": "true" }, el("i", {}), el("b", { class: "figures" })),
         el("span", { id: "scale-number", class: "figures", title: ioc.text("scale") })),
-      el("div", { class: "status-coordinates figures", id: "cursor-coordinates", "aria-label": ioc.text("coordinates") }),
+      el("button", { type: "button", class: "status-coordinates figures", id: "cursor-coordinates", title: ioc.text("coordinates_toggle"), "aria-label": ioc.text("coordinates"), onclick: toggleDegrees }),
       el("div", { class: "status-right" },
         synthetic ? el("span", { class: "tag", title: ioc.text("demo_long") }, ioc.text("demo")) : null,
         el("span", { id: "review-number" }, number ? ioc.text("review", { number }) : ioc.text("no_review"))));
@@ -32,6 +33,14 @@
   /** Three significant digits say all that a screen of unknown density can. */
   const rounded = (number) => Number(number.toPrecision(3));
 
+  function toggleDegrees() {
+    sexagesimal = !sexagesimal;
+    drawCursor();
+  }
+
+  /** Degrees as a decimal number, or as degrees, minutes and seconds to 3 cm. */
+  const degreesText = (degrees) => (sexagesimal ? ioc.coordinates.degreesMinutesSeconds(degrees) : `${degrees.toFixed(6)}°`);
+
   function drawCursor() {
     const node = document.getElementById("cursor-coordinates");
     const { lng: lon, lat } = cursor || ioc.leaflet.getCenter();
@@ -40,7 +49,7 @@
     Object.assign(node.dataset, { lon, lat, north, east });
     node.replaceChildren(
       el("span", { class: "frame" }, "CGCS2000"),
-      el("span", {}, `${lon.toFixed(6)}°${ioc.text("east")}`), el("span", {}, `${lat.toFixed(6)}°${ioc.text("north")}`),
+      el("span", {}, `${degreesText(lon)}${ioc.text("east")}`), el("span", {}, `${degreesText(lat)}${ioc.text("north")}`),
       el("span", { class: "frame", title: ioc.text("zone", { meridian }) }, zone),
       el("span", {}, `X ${north.toFixed(2)}`), el("span", {}, `Y ${east.toFixed(2)} m`));
   }
