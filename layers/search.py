@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from geodata.coordinates.measure import geodesic_distance
 from geodata.coordinates.position_text import parse_position
 from geodata.store import Store
 from geodata.viewer import Viewer
@@ -16,8 +17,10 @@ from layers.tile_sql import row_filter, row_parameters
 
 LONGEST = 160
 MOST_WORDS = 4
+TWIN_METRES = 200
+"""How far apart two layers may show one thing: the middle of a park, and its gate."""
 CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{2,39}")
-PINYIN = re.compile(r"[a-z' ]+")
+PINYIN = re.compile(r"(?=.*[a-z])[a-z0-9' ]+")
 AREA_RANK = {"district": 0, "street": 1, "community": 2, "duty_grid": 3, "unit_grid": 4}
 
 ENTRIES: LiteralString = """
@@ -65,7 +68,7 @@ async def search(
         hits += _named(catalogue, row)
     for (layer, _), rows in zip(coded, codes, strict=True):
         hits += [_by_code(layer, row, text) for row in rows]
-    return _ranked(hits, limit)
+    return _ranked(_without_twins(hits, catalogue), limit)
 
 
 def like_literal(text: str) -> str:
@@ -80,7 +83,7 @@ def _names(catalogue: Catalogue, viewer: Viewer, text: str, limit: int) -> State
         "prefix": like_literal(text) + "%",
         "latin_prefix": like_literal(text.lower().replace(" ", "").replace("'", "")) + "%",
         "datasets": datasets,
-        "most": limit,
+        "most": 2 * limit,
     }
     words = text.split(" ")[:MOST_WORDS]
     for number, word in enumerate(words):
@@ -173,6 +176,28 @@ def _result(
         "lon": place[0],
         "lat": place[1],
     }
+
+
+def _without_twins(hits: list[_Hit], catalogue: Catalogue) -> list[_Hit]:
+    """One hit for what several layers show at one spot under one title: the layer that tells most of it."""
+
+    def told(hit: _Hit) -> int:
+        layer = catalogue.by_id.get(hit.result["layer"] or "")
+        return len(layer.fields) if layer else 0
+
+    kept: dict[str, list[_Hit]] = {}
+    for hit in sorted(hits, key=lambda hit: (-told(hit), hit.rank)):
+        alike = kept.setdefault(hit.result["title"], [])
+        if not any(_is_twin(hit.result, other.result) for other in alike):
+            alike.append(hit)
+    return [hit for alike in kept.values() for hit in alike]
+
+
+def _is_twin(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    if one["layer"] == other["layer"] or one["kind"] == "coordinate":
+        return False
+    places = (one["lon"], one["lat"], other["lon"], other["lat"])
+    return float(geodesic_distance(*places)) < TWIN_METRES
 
 
 def _ranked(hits: list[_Hit], limit: int) -> list[dict[str, Any]]:

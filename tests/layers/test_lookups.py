@@ -212,3 +212,33 @@ def test_limits_of_search(district: District) -> None:
     assert district.get("/search?q=a&limit=0").status_code == 422
     assert district.get("/search?q=a&limit=1000").status_code == 422
     assert district.get("/search").json()["results"] == []
+
+
+@pytest.mark.parametrize("text", ["xichangkou7xiang", "xck7x", "XCK7"])
+def test_pinyin_may_hold_the_digits_of_a_name(own_district: District, text: str) -> None:
+    with own_district.store.owner_connection() as connection:
+        connection.execute(
+            """
+            UPDATE ioc.search_entry
+            SET title = '西厂口7巷', pinyin = 'xichangkou7xiang', initials = 'xck7x' WHERE id = 7
+            """
+        )
+    assert search(own_district, text)[0]["title"] == "西厂口7巷"
+
+
+def test_what_two_layers_show_at_one_spot_is_found_once(own_district: District) -> None:
+    with own_district.store.owner_connection() as connection:
+        connection.execute(
+            """
+            UPDATE ioc.search_entry
+            SET title = '双湖公园', geom = ST_SetSRID(ST_MakePoint(spot.x, 30.55), 4490)
+            FROM (VALUES ('place', 1, 114.33), ('place', 2, 114.36), ('camera', 1, 114.331))
+                AS spot (code, id, x)
+            WHERE search_entry.id = spot.id
+              AND dataset_id = (SELECT d.id FROM ioc.dataset d WHERE d.code = spot.code)
+            """
+        )
+    found = [(hit["layer"], hit["id"]) for hit in search(own_district, "双湖公园")]
+    assert sorted(found) == [("camera", 1), ("place", 2)]
+    # Whoever may not see the camera finds the place name instead.
+    assert sorted(hit["id"] for hit in search(own_district, "双湖公园", "staff")) == [1, 2]
