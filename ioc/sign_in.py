@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -85,6 +85,16 @@ class ViewerDirectory:
 def viewer_of(connection: HTTPConnection) -> Viewer:
     """The viewer of a request that has passed ``SignInMiddleware``."""
     return connection.scope["ioc.viewer"]
+
+
+def require_role(role: str) -> Callable[[Request], None]:
+    """A dependency that lets only viewers with the role pass; the others are refused with 403."""
+
+    def check(request: Request) -> None:
+        if role not in viewer_of(request).roles:
+            raise HTTPException(403, f"This page is for accounts with the role {role}.")
+
+    return check
 
 
 class SignInMiddleware:
@@ -335,3 +345,10 @@ def language_of(request: Request) -> str:
     """The interface language of pages that are made on the server: zh, or en if it was chosen."""
     chosen = request.query_params.get("lang") or request.cookies.get("ioc_lang")
     return "en" if chosen == "en" else "zh"
+
+
+def keep_language(request: Request, response: Response) -> Response:
+    """The response, which remembers the language that the request has chosen by ``?lang=``."""
+    if "lang" in request.query_params:
+        response.set_cookie("ioc_lang", language_of(request), max_age=31_536_000, samesite="lax")
+    return response

@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from dashboards import MapSettings, create_dash
 from geodata.store import Store
+from ioc.admin import admin_router
+from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
 from ioc.settings import Settings
@@ -44,6 +46,8 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
     app.include_router(_monitoring_router(watch))
+    app.include_router(admin_router(store, directory.forget))
+    app.include_router(own_account_router(store, directory.forget))
     create_dash(app, _map_settings(settings, store))
     # Dash would answer any other address with the map; this comes before its catch-all.
     app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)
