@@ -22,6 +22,7 @@ from layers.saved_view import view_routes
 from layers.search import search
 from layers.tile import TileService
 from layers.tile_endpoint import ROUTE, TileEndpoint, ViewerOf
+from layers.unit_grid_violations import unit_grid_routes
 from styles import THEMES
 
 GEOJSON = "application/geo+json"
@@ -45,6 +46,7 @@ def router(
     routes.include_router(query_router(store, catalogue, viewer_of))
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
+    routes.include_router(unit_grid_routes(store, watch, viewer_of))
     routes.add_route(ROUTE, tiles, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 
     @routes.get("/layers")
