@@ -45,6 +45,15 @@ class Settings(BaseSettings):
     map_approval_number: str | None = Field(
         None, description="审图号 printed on the map; empty: the page says 内部使用，未经审图."
     )
+    tianditu_key: str | None = Field(
+        None,
+        description="Key of Tianditu (天地图); with it Tianditu is offered as a base map, "
+        "fetched by the server.",
+    )
+    basemap_dir: Path | None = Field(
+        None,
+        description="Folder of base map files (*.toml): the district's own XYZ, WMTS or WMS services.",
+    )
     session_hours: float = Field(12, gt=0, description="Hours a sign-in lasts.")
     requests_per_second: float = Field(
         50,

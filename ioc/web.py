@@ -17,6 +17,8 @@ from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
 from ioc.settings import Settings
 from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
+from layers.basemap import PACKAGED, read_basemaps
+from layers.basemap_http import basemap_router
 from layers.catalogue import published_catalogue
 from layers.dataset_watch import DatasetWatch
 from layers.http import router as layers_router
@@ -45,6 +47,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(sign_in_router(store, directory, settings.session_hours, lambda: _is_demo(watch)))
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
+    app.include_router(_basemap_router(settings))
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))
     app.include_router(own_account_router(store, directory.forget))
@@ -63,6 +66,12 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
 
 def _no_such_page(path: str) -> Response:
     return problem_response(404, "Not found", f"There is no page “/{path[:80]}”; the map is at “/”.")
+
+
+def _basemap_router(settings: Settings) -> APIRouter:
+    folders = [PACKAGED, *([settings.basemap_dir.expanduser()] if settings.basemap_dir else [])]
+    basemaps = read_basemaps(folders, {"tianditu": settings.tianditu_key})
+    return basemap_router(basemaps, settings.data_dir.expanduser().absolute() / "basemap_tiles")
 
 
 def _is_demo(watch: DatasetWatch) -> bool:
