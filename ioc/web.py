@@ -15,6 +15,7 @@ from ioc.admin import admin_router
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
+from ioc.security_headers import SecurityHeadersMiddleware, content_policy, inline_scripts, script_hash
 from ioc.settings import Settings
 from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
 from layers.basemap import PACKAGED, read_basemaps
@@ -51,7 +52,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))
     app.include_router(own_account_router(store, directory.forget))
-    create_dash(app, _map_settings(settings, store))
+    dash = create_dash(app, _map_settings(settings, store))
     # Dash would answer any other address with the map; this comes before its catch-all.
     app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)
     document_tiles(app)
@@ -61,6 +62,9 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         trail=trail,
         limit=RequestLimit(settings.requests_per_second),
     )
+    # Added last, so it is the outermost: refusals of the sign-in carry the headers too.
+    hashes = [*map(script_hash, inline_scripts(dash.index_string)), *dash.csp_hashes()]
+    app.add_middleware(SecurityHeadersMiddleware, policy=content_policy(hashes))
     return app
 
 
