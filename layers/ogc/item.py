@@ -25,7 +25,7 @@ from layers.tile_sql import row_filter
 
 MOST_ITEMS = 10_000
 DEFAULT_ITEMS = 100
-STEP = 2_000
+STEP = 5_000
 """Features read from the store at once: an answer of any size takes no more memory than these."""
 EndOfPage = Callable[["Key | None", int, int | None], dict[str, Any]]
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
