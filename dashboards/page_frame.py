@@ -30,6 +30,7 @@ SCRIPTS = (
     "header.js",
     "geodesic.js",
     "quantity.js",
+    "linked.js",
     "drawing.js",
     "query_panel.js",
     "map_tools.js",

@@ -1,4 +1,4 @@
-"""Asking the map over HTTP: what lies in a shape, as an answer or as a file."""
+"""Asking the map over HTTP: what lies in a shape, as an answer or as a file; what belongs to a feature."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from geodata.store import Store
 from layers.catalogue import Catalogue
 from layers.export import MEDIA_TYPES, Export, check_downloadable, write_export
 from layers.feature import visible_layer
+from layers.links import links
 from layers.metrics import LOOKUP_SECONDS
 from layers.query_shape import SpatialQuestion, shape_of
 from layers.spatial_query import spatial_query
@@ -27,6 +28,13 @@ def query_router(store: Store, catalogue: Callable[[], Catalogue], viewer_of: Vi
     """The routes, each answering for the request's viewer; arguments as ``layers.http.router``."""
     routes = APIRouter(tags=["layers"])
     exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
+
+    @routes.get("/features/{layer}/items/{feature_id}/links")
+    async def linked(request: Request, layer: str, feature_id: int) -> JSONResponse:
+        """What belongs to a feature in other layers."""
+        with LOOKUP_SECONDS.labels("links").time():
+            found = await links(store, catalogue(), viewer_of(request), layer, feature_id)
+        return JSONResponse({"links": found}, headers=NO_STORE)
 
     @routes.post("/query")
     async def query(request: Request, question: SpatialQuestion) -> JSONResponse:

@@ -118,7 +118,7 @@
     const filled = feature.record.filter((field) => textOf(field));
     return el("dl", { class: "record" }, filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
-        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.linked.part(feature));
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";
