@@ -13,13 +13,22 @@ import styles
 from dashboards.wording import LANGUAGES, texts
 
 ASSETS = Path(__file__).parent / "assets"
-STYLESHEETS = ("vendor/maplibre-gl.css", "one_map.css", "map_tools.css")
+STYLESHEETS = (
+    "vendor/maplibre-gl.css",
+    "one_map.css",
+    "map_tools.css",
+    "grid_check.css",
+    "working_with_layers.css",
+)
 SCRIPTS = (
     "vendor/maplibre-gl.js",
     "vendor/leaflet-maplibre-gl.js",
     "page.js",
     "service.js",
     "coordinates.js",
+    "layer_filter.js",
+    "layer_arrangement.js",
+    "base_map.js",
     "map_style.js",
     "map.js",
     "layers.js",
@@ -27,6 +36,15 @@ SCRIPTS = (
     "record_card.js",
     "search_box.js",
     "status_bar.js",
+    "filter_builder.js",
+    "legend_counts.js",
+    "feature_table.js",
+    "layer_statistics.js",
+    "view_state.js",
+    "map_picture.js",
+    "map_swipe.js",
+    "view_panel.js",
+    "grid_check.js",
     "header.js",
     "geodesic.js",
     "quantity.js",

@@ -19,7 +19,7 @@ from layers.listing import layer_style
 from layers.tile_sql import place, property_value, row_filter, row_parameters
 from layers.view_extent import Extent, in_view, view_parameters
 
-MANY_POINTS = 30_000
+MANY_POINTS = 5_000
 """Points of a layer from which on their positions are kept in memory; fewer are counted by the store."""
 MOST_KEPT = 12
 """Layers, filters and rights whose positions are kept: 16 bytes a point."""

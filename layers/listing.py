@@ -8,7 +8,7 @@ from layers.dataset_watch import PublishedDataset
 from layers.filter import OPERATORS
 from layers.layer import Layer
 from layers.layer_file import THEMES
-from styles import UnknownStyleError, legend_of, style_of
+from styles import UnknownStyleError, legend_of, style_of, variants_of
 
 DEFAULT_STYLES = {"point": "default_point", "line": "default_line", "polygon": "default_polygon"}
 
@@ -44,6 +44,21 @@ def layer_style(layer: Layer, theme: str) -> list[dict[str, Any]]:
         return style_of(DEFAULT_STYLES[layer.geometry], theme)
 
 
+def layer_variants(layer: Layer, theme: str) -> list[dict[str, Any]]:
+    """Other styles that a viewer may choose for a layer: its own, or those of all layers of its geometry."""
+    declared = variants_of(layer.style, theme) or variants_of(DEFAULT_STYLES[layer.geometry], theme)
+    return [
+        {
+            "id": variant["id"],
+            "title_zh": variant["zh"],
+            "title_en": variant["en"],
+            "style": variant["layers"],
+            "legend": legend_of(variant["layers"]),
+        }
+        for variant in declared
+    ]
+
+
 def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> dict[str, Any]:
     style = layer_style(layer, theme)
     updated = [d.published_at for d in datasets if d.published_at is not None]
@@ -70,6 +85,7 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
         "visible_by_default": layer.visible_by_default,
         "style": style,
         "legend": legend_of(style),
+        "variants": layer_variants(layer, theme),
         "fields": [
             {
                 "name": f.name,

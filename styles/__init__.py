@@ -9,6 +9,7 @@ from styles.loading import (
     style_of,
     symbols,
     theme_tokens,
+    variants_of,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "style_of",
     "symbols",
     "theme_tokens",
+    "variants_of",
 ]

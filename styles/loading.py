@@ -14,7 +14,7 @@ from typing import Any
 THEMES = ("night", "day", "print")
 FOLDER = Path(__file__).parent
 TOKEN = re.compile(r"@([a-z][a-z-]*[a-z])")
-COLOUR_PROPERTIES = ("circle-color", "line-color", "fill-color", "text-color")
+COLOUR_PROPERTIES = ("circle-color", "line-color", "fill-color", "text-color", "heatmap-color")
 
 StyleLayer = dict[str, Any]
 
@@ -31,6 +31,14 @@ def style_of(name: str, theme: str = "night") -> list[StyleLayer]:
     if name not in style_names():
         raise UnknownStyleError(f"no style {name!r}; styles/layers has {', '.join(style_names())}")
     return _resolve(_document(f"layers/{name}.json"), theme_tokens(theme))
+
+
+def variants_of(name: str, theme: str = "night") -> list[dict[str, Any]]:
+    """Other ways to draw a layer style (id, zh, en, layers): graduated, as heat map, with labels."""
+    path = f"layers/variants/{name}.json"
+    if not (FOLDER / path).is_file():
+        return []
+    return _resolve(_document(path), theme_tokens(theme))
 
 
 def base_map(theme: str = "night") -> list[StyleLayer]:
@@ -81,7 +89,8 @@ def _legend_entry(layer: StyleLayer, entry: dict[str, Any], style: list[StyleLay
         "en": entry["en"],
         "value": value,
         "values": _values_painted_alike(painted, value),
-        "kind": layer["type"],
+        "kind": "circle" if layer["type"] == "heatmap" else layer["type"],
+        "counted": entry.get("counted", True),
         "colour": colour,
         "outline": _outcome(outline, value) if outline else None,
         "opacity": _opacity(painted),
@@ -124,6 +133,11 @@ def _outcome(expression: Any, value: str | None) -> str:
     if not isinstance(expression, list):
         return str(expression)
     operator, *arguments = expression
+    if operator == "step" and value and value.isdigit():
+        _, outcome, *stops = arguments
+        for stop, above in zip(stops[::2], stops[1::2], strict=True):
+            outcome = above if int(value) >= stop else outcome
+        return _outcome(outcome, value)
     if operator == "concat":
         return "".join(_outcome(argument, value) for argument in arguments)
     if operator == "match":

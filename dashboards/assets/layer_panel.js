@@ -82,7 +82,7 @@
         el("button", { type: "button", class: "group-name", "aria-expanded": String(shown), onclick: () => { open.groups[name] = !shown; drawTree(); } },
           ioc.icon("chevron"), el("span", {}, name), el("span", { class: "quiet figures" }, `${on}/${members.length}`)),
         switchOf(name, on > 0, (turned) => ioc.layers.turnMany(members.map((layer) => layer.id), turned), on > 0 && on < members.length)),
-      shown ? members.map(row) : null);
+      shown ? [...members.map(row), ioc.gridCheck.tool(members)] : null);
   }
 
   function switchOf(title, on, onchange, mixed) {
@@ -98,12 +98,13 @@
     const visible = ioc.layers.inZoom(layer, ioc.mapView.tileZoom());
     return el("div", { class: "layer", "data-layer": layer.id, "data-on": String(ioc.layers.isOn(layer.id)), "data-in-zoom": String(visible) },
       el("div", { class: "layer-head" },
-        swatch(layer.legend?.[0]),
+        swatch(ioc.arrangement.legendOf(layer)[0]),
         el("button", { type: "button", class: "layer-name", "aria-expanded": String(detailed), title: ioc.text("about_layer", { title }), onclick: () => { open.details = detailed ? null : layer.id; drawTree(); } },
           el("span", {}, title),
           visible ? null : el("span", { class: "hint" }, ioc.text("zoom_in_to_see"))),
         el("span", { class: "quiet figures" }, amount(layer.count)),
         switchOf(title, ioc.layers.isOn(layer.id), (turned) => ioc.layers.turn(layer.id, turned))),
+      ioc.arrangement.filterLine(layer),
       detailed ? details(layer) : null);
   }
 
@@ -130,8 +131,9 @@
       ioc.layers.fade(layer.id, event.target.value / 100);
     };
     return el("div", { class: "details" },
-      el("ul", { class: "legend", "aria-label": ioc.text("legend") }, (layer.legend || []).map((entry) =>
-        el("li", {}, swatch(entry), el("span", {}, entry[ioc.memory.language])))),
+      el("ul", { class: "legend", "aria-label": ioc.text("legend") }, ioc.arrangement.legendOf(layer).map((entry, index) =>
+        el("li", {}, swatch(entry), el("span", {}, entry[ioc.memory.language]), ioc.legendCounts.figure(layer, entry, index)))),
+      ioc.arrangement.tools(layer),
       el("label", { class: "opacity" }, el("span", {}, ioc.text("opacity")),
         el("input", { type: "range", min: 10, max: 100, step: 5, value: Math.round(value * 100), style: `--part:${value * 100}%`, oninput: slide, "aria-label": `${ioc.named(layer, "title")} ${ioc.text("opacity")}` }), shown),
       el("dl", { class: "metadata" }, metadata(layer).flatMap(([key, text]) => [el("dt", {}, ioc.text(key)), el("dd", {}, text)])),
@@ -159,5 +161,5 @@
     document.getElementById("show-layers").addEventListener("click", () => show(true));
   }
 
-  ioc.layerPanel = { start, swatch, iconButton };
+  ioc.layerPanel = { start, swatch, iconButton, draw: drawTree };
 })();

@@ -4,6 +4,7 @@
   const ioc = (window.ioc = window.ioc || {});
   const CHECK_SECONDS = 60;
   let all = [];
+  let operatorsOfKinds = {};
 
   const catalogueUrl = () => `/layers?theme=${ioc.memory.theme}`;
   const find = (id) => all.find((layer) => layer.id === id);
@@ -11,14 +12,19 @@
   const opacityOf = (id) => ioc.memory.opacity[id] ?? 1;
 
   /** The layers of a catalogue answer in listing order, each with its group's names. */
-  const flat = (catalogue) =>
-    catalogue.groups.flatMap((group) =>
+  const flat = (catalogue) => {
+    operatorsOfKinds = catalogue.operators;
+    return catalogue.groups.flatMap((group) =>
       group.layers.map((layer) => ({ ...layer, group_zh: group.title_zh, group_en: group.title_en })));
+  };
 
   function take(layers) {
     all = layers;
     return all;
   }
+
+  /** The layers as they are styled in another theme. */
+  const themed = async (theme) => flat(await ioc.service.getAtLast(`/layers?theme=${theme}`));
 
   async function load() {
     return take(flat(await ioc.service.getAtLast(catalogueUrl())));
@@ -45,9 +51,12 @@
   }
 
   function restoreDefaults() {
-    ioc.remember({ layers: {}, opacity: {} });
+    ioc.remember({ layers: {}, opacity: {}, filters: {}, order: [], variants: {} });
     changed();
   }
+
+  /** What a filter may ask of a field of a kind. */
+  const operators = (kind) => operatorsOfKinds[kind] || [];
 
   /** Whether the layer is drawn at this tile zoom. */
   const inZoom = (layer, zoom) => zoom >= (layer.min_zoom ?? 0) && zoom < (layer.max_zoom ?? 24) + 1;
@@ -74,5 +83,5 @@
     changed();
   });
 
-  ioc.layers = { load, find, isOn, opacityOf, turn, turnMany, fade, restoreDefaults, inZoom, asked, follow, all: () => all };
+  ioc.layers = { load, find, isOn, opacityOf, turn, turnMany, fade, restoreDefaults, inZoom, asked, follow, operators, changed, themed, all: () => all };
 })();

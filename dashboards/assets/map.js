@@ -10,6 +10,7 @@
   let leaflet = null;
   let layer = null;
   let gl = null;
+  let another = null; // makes a second map over the first
   let leafletReady;
   let firstComplete;
   const leafletCreated = new Promise((resolve) => (leafletReady = resolve));
@@ -88,6 +89,12 @@
       pixelRatio: software ? 1 : undefined,
       localIdeographFontFamily: ioc.token("font").join(","),
     };
+    another = (more) => {
+      const made = software ? restingLayer({ ...options, ...more }) : new window.L.MaplibreGL({ ...options, padding: 0.1, ...more });
+      made.addTo(leaflet);
+      made.getMaplibreMap().on("styleimagemissing", (event) => addSymbol(event.id, made.getMaplibreMap()));
+      return made;
+    };
     layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: 0.1 });
     layer.addTo(leaflet);
     gl = ioc.map = layer.getMaplibreMap();
@@ -116,19 +123,19 @@
   }
 
   /** Draws "name:colour" from the symbol's SVG, at twice the size so that it stays crisp. */
-  function addSymbol(id) {
+  function addSymbol(id, map = gl) {
     const [name, colour] = id.split(":");
     const svg = ioc.page.symbols[name];
-    if (!svg || gl.hasImage(id)) return;
+    if (!svg || map.hasImage(id)) return;
     const blank = { width: SYMBOL_PIXELS, height: SYMBOL_PIXELS, data: new Uint8Array(SYMBOL_PIXELS ** 2 * 4) };
-    gl.addImage(id, blank, { pixelRatio: 2 });
+    map.addImage(id, blank, { pixelRatio: 2 });
     const image = new Image(SYMBOL_PIXELS, SYMBOL_PIXELS);
     image.onload = () => {
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = SYMBOL_PIXELS;
       const context = canvas.getContext("2d");
       context.drawImage(image, 2, 2, SYMBOL_PIXELS - 4, SYMBOL_PIXELS - 4);
-      if (gl.hasImage(id)) gl.updateImage(id, context.getImageData(0, 0, SYMBOL_PIXELS, SYMBOL_PIXELS));
+      if (map.hasImage(id)) map.updateImage(id, context.getImageData(0, 0, SYMBOL_PIXELS, SYMBOL_PIXELS));
     };
     const sized = svg.replace("<svg ", `<svg width="${SYMBOL_PIXELS}" height="${SYMBOL_PIXELS}" `);
     image.src = `data:image/svg+xml,${encodeURIComponent(sized.replaceAll("currentColor", colour))}`;
@@ -192,7 +199,7 @@
   /** Zoom as tiles count it: Leaflet's is one more, because its tiles are half as wide. */
   const tileZoom = () => leaflet.getZoom() - 1;
 
-  ioc.mapView = { start, refresh, highlight, flyTo, tileZoom, clearPart };
+  ioc.mapView = { start, another: (more) => another(more), refresh, highlight, flyTo, tileZoom, clearPart };
 
   /** Where the map looks: kept in the address (#zoom/lat/lon) so that a link shows the same place. */
   ioc.view = {

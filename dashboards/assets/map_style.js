@@ -4,12 +4,13 @@
   const ioc = (window.ioc = window.ioc || {});
   // From the ground up; a style's layer names its place in metadata.slot, or its type decides.
   const SLOTS = ["ground", "area", "line", "line-label", "point", "label", "point-label"];
-  const SLOT_OF_TYPE = { background: "ground", fill: "area", line: "line", circle: "point", symbol: "label" };
+  const SLOT_OF_TYPE = { background: "ground", fill: "area", line: "line", circle: "point", symbol: "label", heatmap: "area" };
   const OPACITY = {
     fill: ["fill-opacity"],
     line: ["line-opacity"],
     circle: ["circle-opacity", "circle-stroke-opacity"],
     symbol: ["icon-opacity", "text-opacity"],
+    heatmap: ["heatmap-opacity"],
   };
   // Everything is in the tiles of this zoom; closer views enlarge them and fetch nothing more.
   const DEEPEST_TILE_ZOOM = 16;
@@ -48,7 +49,7 @@
 
   function tileUrl(layers) {
     const version = layers.map((layer) => layer.version).join("-");
-    return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}`;
+    return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}${layers.length === 1 ? ioc.filters.query(layers[0].id) : ""}`;
   }
 
   function sourceOf(layers) {
@@ -62,9 +63,12 @@
     };
   }
 
+  /** Areas under lines under points; in one heap where the viewer has said which layer lies on which. */
   function bySlot(layers) {
+    const heap = ioc.arrangement.isArranged() ? ["area", "line", "point"] : [];
+    const rankOf = (slot) => SLOTS.indexOf(heap.includes(slot) ? heap[0] : slot);
     return layers
-      .map((layer, index) => ({ layer, rank: SLOTS.indexOf(layer.metadata.slot), index }))
+      .map((layer, index) => ({ layer, rank: rankOf(layer.metadata.slot), index }))
       .sort((one, other) => one.rank - other.rank || one.index - other.index)
       .map(({ layer }) => layer);
   }
@@ -73,17 +77,15 @@
   function assemble(layers) {
     const byId = new Map(layers.map((layer) => [layer.id, layer]));
     const base = layers.filter(isBase);
-    const thematic = layers
-      .filter((layer) => !isBase(layer))
-      .sort((one, other) => one.order - other.order);
+    const thematic = ioc.arrangement.inOrder(layers.filter((layer) => !isBase(layer)));
     const sources = { highlight: { type: "geojson", data: { type: "FeatureCollection", features: [] } } };
     if (base.length) sources.base = sourceOf(base);
     for (const layer of thematic) sources[layer.id] = sourceOf([layer]);
     const drawn = baseLayers()
       .filter((layer) => !layer["source-layer"] || byId.has(layer["source-layer"]))
       .map((layer) => placed(layer, byId.get(layer["source-layer"]), layer["source-layer"] && "base", true));
-    for (const layer of thematic) drawn.push(...layer.style.map((part) => placed(part, layer, layer.id, false)));
-    return { version: 8, sources, layers: [...bySlot(drawn), ...highlightLayers()], transition: { duration: 0 } };
+    for (const layer of thematic) drawn.push(...ioc.arrangement.styleOf(layer).map((part) => placed(part, layer, layer.id, false)));
+    return ioc.baseMap.dress({ version: 8, sources, layers: [...bySlot(drawn), ...highlightLayers()], transition: { duration: 0 } });
   }
 
   function highlightLayers() {

@@ -20,16 +20,27 @@
 
   async function start() {
     ioc.applyLanguage(ioc.memory.language);
+    ioc.memory.theme = ioc.viewState.themeOfAddress();
+    if (new URLSearchParams(location.search).has("embed")) document.body.dataset.embed = "";
     document.documentElement.dataset.theme = ioc.memory.theme;
-    const loading = ioc.layers.load();
+    const loading = Promise.all([ioc.layers.load(), ioc.baseMap.load()]).then(([found]) => found);
     await framed();
     const layers = await loading;
+    ioc.filters.keepSound();
+    const asked = ioc.viewState.fromAddress(layers);
     if (!(await ioc.mapView.start(layers))) return;
     ioc.layerPanel.start();
     ioc.searchBox.start();
     ioc.recordCard.start();
     ioc.statusBar.start();
     ioc.mapTools.start();
+    ioc.legendCounts.start();
+    ioc.featureTable.start();
+    ioc.layerStatistics.start();
+    ioc.viewPanel.start();
+    ioc.mapSwipe.start();
+    ioc.viewState.select(asked);
+    ioc.gridCheck.start();
     ioc.layers.follow();
     ioc.header.start();
     document.getElementById("map-loading").remove();

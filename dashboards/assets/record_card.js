@@ -52,12 +52,13 @@
     if (!feature.geometry || !feature.record) Object.assign(feature, await whole(feature.layer, feature.id));
     if (shown.found[shown.chosen] !== feature) return;
     ioc.mapView.highlight(feature);
+    ioc.tell("chosen", feature);
     draw();
   }
 
   async function whole(layer, id) {
     const answer = await ioc.service.get(`/features/${layer}/items/${id}`);
-    return { geometry: answer.geometry, record: answer.record };
+    return { title: answer.title, geometry: answer.geometry, record: answer.record };
   }
 
   /** Opens the record of one known feature, as the search does. */
@@ -156,5 +157,8 @@
     });
   }
 
-  ioc.recordCard = { start, open, close, identify };
+  /** The feature whose record is open. */
+  const chosen = () => (shown.state === "found" ? shown.found[shown.chosen] : null);
+
+  ioc.recordCard = { start, open, close, identify, chosen };
 })();

@@ -33,8 +33,13 @@
       const detail = problem.detail || problem.title || response.statusText;
       throw new ServiceProblem(ioc.text("problem_answer", { status: response.status, detail }), response.status);
     }
-    return response.json();
+    return response.status === 204 ? null : response.json();
   }
+
+  const post = (path, body, options) =>
+    get(path, { method: "POST", headers: { Accept: "application/json", "Content-Type": "application/json" }, body: JSON.stringify(body), ...options });
+
+  const remove = (path) => get(path, { method: "DELETE" });
 
   /** Like get, but waits and tries again while the server is unreachable or failing. */
   async function getAtLast(path) {
@@ -73,5 +78,5 @@
   };
 
   ioc.banner = banner;
-  ioc.service = { get, getAtLast, goToSignIn };
+  ioc.service = { get, post, remove, getAtLast, goToSignIn };
 })();

@@ -72,6 +72,27 @@ def test_every_icon_named_in_a_style_has_a_symbol(path) -> None:
         assert words <= set(styles.symbols()), words - set(styles.symbols())
 
 
+@pytest.mark.parametrize("theme", styles.THEMES)
+@pytest.mark.parametrize(
+    "path", sorted((FOLDER / "layers" / "variants").glob("*.json")), ids=lambda path: path.stem
+)
+def test_variants_resolve_and_say_what_they_show(path, theme: str) -> None:
+    variants = styles.variants_of(path.stem, theme)
+    assert len({variant["id"] for variant in variants}) == len(variants) > 0
+    for variant in variants:
+        assert "@" not in json.dumps(variant)
+        assert variant["zh"]
+        assert variant["en"]
+        assert styles.legend_of(variant["layers"])
+
+
+def test_legend_of_a_graduated_style_shows_the_step_of_each_value() -> None:
+    tokens = styles.theme_tokens("day")
+    (diameter, _) = styles.variants_of("pipe_segment", "day")
+    colours = [entry["colour"] for entry in styles.legend_of(diameter["layers"])]
+    assert colours == [tokens[name] for name in ("station-water", "good", "warn", "bad")]
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(styles.UnknownStyleError, match="no style 'sewer'"):
         styles.style_of("sewer")
