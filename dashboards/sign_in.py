@@ -32,6 +32,7 @@ PAGE = """<!DOCTYPE html>
 <label for="password">{password}</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">{sign_in}</button>
+{single}
 {hint}
 </form>
 <footer><p>{note}</p><a href="?{other_query}" hreflang="{other}">{other_language}</a></footer>
@@ -50,7 +51,11 @@ ERRORS = {
 
 
 def sign_in_page(
-    language: str, error: str | None = None, demo_hint: bool = False, next_path: str = ""
+    language: str,
+    error: str | None = None,
+    demo_hint: bool = False,
+    next_path: str = "",
+    single_sign_on: bool = False,
 ) -> str:
     """HTML of the sign-in page in zh or en; ``error`` is a key of ``ERRORS``.
 
@@ -59,6 +64,12 @@ def sign_in_page(
     words = texts(language)
     other = "en" if language == "zh" else "zh"
     failed = f'<p class="error" role="alert">{escape(words[ERRORS[error]])}</p>' if error else ""
+    single = ""
+    if single_sign_on:
+        query = f"?{urlencode({'next': next_path})}" if next_path else ""
+        single = (
+            f'<a class="single" href="/sign-in/oidc{escape(query)}">{escape(words["sign_in_single"])}</a>'
+        )
     hint = f'<p class="hint">{escape(words["sign_in_demo"])}</p>' if demo_hint else ""
     return PAGE.format(
         lang="zh-CN" if language == "zh" else "en",
@@ -69,6 +80,7 @@ def sign_in_page(
         theme_css=theme_css(),
         error=failed,
         hint=hint,
+        single=single,
         district=escape(words["district"]),
         product=escape(words["product"]),
         lead=escape(words["sign_in_lead"]),

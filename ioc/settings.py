@@ -62,6 +62,17 @@ class Settings(BaseSettings):
         "0: no limit.",
     )
 
+    oidc_issuer: str | None = Field(
+        None, description="Issuer URL of the single sign-on (OpenID Connect); empty: accounts of IOC only."
+    )
+    oidc_client_id: str = Field("ioc", description="What the single sign-on calls this program.")
+    oidc_client_secret: str = Field("", repr=False, description="Its secret at the single sign-on.")
+    oidc_claims: Path | None = Field(
+        None,
+        description="TOML file of what the claims of the single sign-on mean here; "
+        "empty: ioc/oidc_claims.toml.",
+    )
+
     @property
     def owner_url(self) -> str | None:
         """URL for migrations and loading on a server of one's own, or None with the embedded PostGIS."""

@@ -250,7 +250,11 @@ def with_session(response: Response, request: Request, secret: str, lifetime: ti
 
 
 def sign_in_router(
-    store: Store, directory: ViewerDirectory, session_hours: float, demo_hint: Callable[[], bool]
+    store: Store,
+    directory: ViewerDirectory,
+    session_hours: float,
+    demo_hint: Callable[[], bool],
+    single_sign_on: bool = False,
 ) -> APIRouter:
     """Routes ``/sign-in``, ``/sign-out`` and ``/whoami``."""
     router = APIRouter(include_in_schema=False)
@@ -258,7 +262,7 @@ def sign_in_router(
 
     def page(request: Request, error: str | None) -> str:
         wanted = request.query_params.get("next", "")
-        return sign_in_page(language_of(request), error, demo_hint=demo_hint(), next_path=wanted)
+        return sign_in_page(language_of(request), error, demo_hint(), wanted, single_sign_on)
 
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:

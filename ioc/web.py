@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pyproj
 from fastapi import APIRouter, FastAPI
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from dashboards import MapSettings, create_dash
 from geodata.store import Store
 from ioc.admin import admin_router
+from ioc.oidc import OidcProvider, oidc_router, read_claims
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
@@ -45,7 +47,15 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     # The interactive documentation would load its scripts from the internet.
     app = FastAPI(title="IOC", lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
-    app.include_router(sign_in_router(store, directory, settings.session_hours, lambda: _is_demo(watch)))
+    provider = _oidc_provider(settings)
+    hours = settings.session_hours
+    app.include_router(
+        sign_in_router(store, directory, hours, lambda: _is_demo(watch), single_sign_on=provider is not None)
+    )
+    if provider:
+        app.include_router(
+            oidc_router(store, provider, read_claims(settings.oidc_claims), timedelta(hours=hours))
+        )
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers_router(store, catalogue, watch, viewer_of, settings.district_projection))
     app.include_router(_basemap_router(settings))
@@ -76,6 +86,12 @@ def _basemap_router(settings: Settings) -> APIRouter:
     folders = [PACKAGED, *([settings.basemap_dir.expanduser()] if settings.basemap_dir else [])]
     basemaps = read_basemaps(folders, {"tianditu": settings.tianditu_key})
     return basemap_router(basemaps, settings.data_dir.expanduser().absolute() / "basemap_tiles")
+
+
+def _oidc_provider(settings: Settings) -> OidcProvider | None:
+    if settings.oidc_issuer is None:
+        return None
+    return OidcProvider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
 
 
 def _is_demo(watch: DatasetWatch) -> bool:
