@@ -142,7 +142,7 @@
     ioc.on("theme", draw);
     const { roles } = await ioc.service.getAtLast("/whoami");
     allowed = roles.some((role) => ROLES.includes(role));
-    ioc.layerPanel.draw();
+    ioc.tell("layers", ioc.layers.all());
   }
 
   ioc.gridCheck = { start, tool };
