@@ -151,7 +151,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-KEYWORDS = frozenset({"AND", "OR", "NOT", "LIKE", "BETWEEN", "IN", "IS", "NULL", "TRUE", "FALSE"})
+KEYWORDS = frozenset({"AND", "OR", "NOT", "LIKE", "ILIKE", "BETWEEN", "IN", "IS", "NULL", "TRUE", "FALSE"})
 COMPARISONS = ("=", "<>", "<=", ">=", "<", ">")
 GEOMETRIES = (
     "POINT",
@@ -292,6 +292,9 @@ class _Parser:
         condition: Condition
         if self._taken("LIKE"):
             condition = Like(left, self.operand())
+        elif self._taken("ILIKE"):
+            # Not of the standard; GDAL writes it where others write CASEI.
+            condition = Like(_folded(left), _folded(self.operand()))
         elif self._taken("BETWEEN"):
             low = self.operand()
             self._expect("AND")
@@ -411,6 +414,10 @@ class _Parser:
         if shape is None or shape.is_empty or not shape.is_valid:
             raise self._fault("it is no valid geometry in well-known text", first)
         return shape
+
+
+def _folded(operand: Operand) -> CaseFolded:
+    return operand if isinstance(operand, CaseFolded) else CaseFolded(operand)
 
 
 def _unquoted(text: str) -> str:

@@ -53,8 +53,13 @@ class OgcEndpoints:
 
     async def api(self, request: Request) -> Response:
         _only(request)
+        catalogue, viewer = self._catalogue(), self._viewer_of(request)
+        properties = {
+            layer.id: queryables(layer, catalogue.visible_datasets(layer, viewer))
+            for layer, _ in catalogue.visible_layers(viewer)
+        }
         # Its own media type is in the link; answered as JSON, every client reads it.
-        return _json(own_document(API_VERSION, _base(request)))
+        return _json(own_document(API_VERSION, _base(request), properties))
 
     async def conformance(self, request: Request) -> Response:
         _only(request)

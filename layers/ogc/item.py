@@ -91,7 +91,7 @@ def read_query(collection: Collection, asked: Mapping[str, str], systems: Refere
         parts.append(conditions.intersects(bounding_box(asked["bbox"], frame)))
     if "datetime" in asked:
         parts.append(_during(conditions, time_property(collection.properties), asked["datetime"]))
-    if asked.get("filter-lang", "cql2-text") != "cql2-text":
+    if asked.get("filter-lang", "cql2-text") not in FILTER_LANGUAGES:
         raise UserError("The parameter filter-lang must be cql2-text: no other language is understood.")
     if "filter" in asked:
         frame = systems.named(asked.get("filter-crs"), "filter-crs")
@@ -109,6 +109,8 @@ def read_query(collection: Collection, asked: Mapping[str, str], systems: Refere
     )
 
 
+FILTER_LANGUAGES = ("cql2-text", "cql-text")
+"""The standard's name, and that of its draft, by which GDAL decides to send filters at all."""
 RESERVED = frozenset(
     {
         "bbox",
@@ -167,6 +169,8 @@ def _required(day: date | None, text: str) -> date:
 
 def _day(text: str, whole: str) -> date | None:
     """The day of a moment on the district's clocks; None where the interval is open."""
+    # GDAL writes a day as 2026-01-31T.
+    text = text.removesuffix("T")
     if text in ("", ".."):
         return None
     try:

@@ -1,12 +1,12 @@
 """What the OpenAPI document says of these routes, in the words that OpenAPI 3.0 and 3.1 have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
 from layers.ogc.document import GEOJSON, JSON, SCHEMA_JSON
-from layers.ogc.item import DEFAULT_ITEMS, MOST_ITEMS
+from layers.ogc.item import DEFAULT_ITEMS, FILTER_LANGUAGES, MOST_ITEMS
 from layers.ogc.tile_set import QUAD, TILE
 from layers.problem import MEDIA_TYPE
 from layers.tile import HIGHEST_ZOOM
@@ -145,7 +145,7 @@ ITEM_PARAMETERS: tuple[Document, ...] = (
     query_parameter("datetime", "Instant or interval of RFC 3339 that holds the feature's first date."),
     CRS,
     query_parameter("filter", "Condition in CQL2 text over the collection's queryables."),
-    query_parameter("filter-lang", "Language of filter.", {"type": "string", "enum": ["cql2-text"]}),
+    query_parameter("filter-lang", "Language of filter.", {"type": "string", "enum": list(FILTER_LANGUAGES)}),
     query_parameter(
         "filter-crs", "URI of the reference system of the filter's geometries; CRS84 without it."
     ),
@@ -256,18 +256,34 @@ SECURITY: Document = {
 }
 
 
-def own_document(version: str, server: str) -> Document:
-    """OpenAPI 3.0 of these routes alone, for clients that do not read 3.1."""
-    paths = {path: {"get": described} for path, described in OPERATIONS.items()}
-    paths[TILE_ROUTE] = {"get": TILE_OPERATION}
+def own_document(version: str, base: str, properties: Mapping[str, Iterable[str]]) -> Document:
+    """OpenAPI 3.0 of these routes alone, for clients that do not read 3.1.
+
+    ``properties`` holds the queryables of each collection: its items have a path of their own, by which GDAL
+    learns what it may leave to the server. ``base`` is the server's absolute address.
+    """
+    paths: Document = {}
+    for path, described in {**OPERATIONS, TILE_ROUTE: TILE_OPERATION}.items():
+        if path.startswith("/features"):
+            paths[path.removeprefix("/features")] = {"get": described}
+        else:
+            paths[path] = {"servers": [{"url": base}], "get": described}
+    for collection, names in properties.items():
+        paths[f"/collections/{collection}/items"] = {"get": _items_of(names)}
     return {
         "openapi": "3.0.3",
         "info": {"title": "IOC OGC API", "version": version, "license": {"name": "Apache-2.0"}},
-        "servers": [{"url": server}],
+        "servers": [{"url": f"{base}/features"}],
         "security": [{"token": []}],
         "components": SECURITY,
         "paths": paths,
     }
+
+
+def _items_of(names: Iterable[str]) -> Document:
+    general = [one for one in ITEM_PARAMETERS if one["name"] != "properties"]
+    own = [query_parameter(name, "The value that the property must have.") for name in names]
+    return operation("Features", FEATURES, GEOJSON, (*general, *own), UNKNOWN, CONTENT_CRS)
 
 
 def document_tiles(app: FastAPI) -> None:

@@ -96,7 +96,8 @@ class Queryable:
             raise UserError(f"The value of {self.field.name} holds the character NUL: leave it out.")
         try:
             if self.kind == "date":
-                return date.fromisoformat(text)
+                # GDAL writes a day as 2026-01-31T.
+                return date.fromisoformat(text.removesuffix("T"))
             if self.kind in ("number", "integer"):
                 return _finite(text)
         except ValueError as error:

@@ -126,6 +126,11 @@ def test_gdal_filters_by_place_and_by_value(server: RunningServer, gdal_address:
     by_place = pyogrio.read_dataframe(gdal_address, layer="component", bbox=box)
     assert len(by_place) == rows_of(server, COUNT + inside)[0][0]
     by_value = pyogrio.read_dataframe(gdal_address, layer="component", where="type_code = '01001'")
+    late = pyogrio.read_dataframe(
+        gdal_address, layer="component", where="change_date >= '2026/03/01' AND change_date < '2026/09/01'"
+    )
+    between = "change_date BETWEEN '2026-03-01' AND '2026-08-31'"
+    assert len(late) == rows_of(server, COUNT + between)[0][0] > 0
     assert len(by_value) == rows_of(server, COUNT + "type_code = '01001'")[0][0]
 
 

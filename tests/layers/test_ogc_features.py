@@ -43,7 +43,10 @@ def test_a_client_finds_its_way_from_the_landing_page(district: District) -> Non
         assert "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core" in conformance["conformsTo"]
         description = (await conversation.get(link_of(landing, "service-desc") or "")).json()
         assert description["openapi"].startswith("3.0")
-        assert "/features/collections/{collectionId}/items" in description["paths"]
+        assert description["servers"] == [{"url": "http://test/features"}]
+        assert {"/collections/{collectionId}/items", "/collections/component/items"} <= set(
+            description["paths"]
+        )
         listed = (await conversation.get(link_of(landing, "data") or "")).json()["collections"]
         assert "component" in [one["id"] for one in listed]
         for one in listed:
@@ -195,6 +198,12 @@ def test_a_box_may_be_the_world_or_cross_the_180th_meridian(district: District) 
         ("component", "component", "initial_date > TIMESTAMP('2026-01-30T16:00:00Z')", "false"),
         ("component", "component", "initial_date < '2026-01-31'", "false"),
         ("component", "component", "TRUE AND NOT FALSE", "true"),
+        (
+            "component",
+            "component",
+            "(initial_date >= '2026-01-31T') AND name ILIKE '部件 1%'",
+            "name LIKE '部件 1%%'",
+        ),
         ("pipe_segment", "pipe_segment", "diameter BETWEEN 400 AND 6e2", "diameter BETWEEN 400 AND 600"),
         (
             "pipe_segment",
@@ -281,6 +290,7 @@ def test_datetime_asks_for_the_first_date_of_the_record(district: District, text
 
 
 def test_who_has_no_right_to_cameras_finds_none_by_any_way(district: District) -> None:
+    assert "camera" not in district.get("/features/api", "public").text
     listed = district.get("/features/collections", "public").json()["collections"]
     assert "camera" not in [one["id"] for one in listed]
     for path in ("", "/items", "/items/5", "/queryables", "/tiles", "/tiles/WebMercatorQuad"):
