@@ -25,6 +25,7 @@ SUB_COMMANDS = {
     "coords": ("ioc.coords_commands", "coords_app"),
     "code": ("ioc.code_commands", "code_app"),
     "user": ("ioc.user_commands", "user_app"),
+    "check": ("ioc.grid_commands", "check_app"),
     "grid": ("ioc.grid_commands", "grid_app"),
     "bench": ("ioc.bench_commands", "bench_app"),
 }

@@ -39,6 +39,7 @@ from ioc.unit_grid_file import (
 )
 
 grid_app = typer.Typer(help="Unit grids (万米单元网格): check, divide, number anew.", no_args_is_help=True)
+check_app = typer.Typer(no_args_is_help=True)
 console = Console(highlight=False)
 
 
@@ -88,6 +89,14 @@ def check(
         _print(found)
     if found.errors:
         raise typer.Exit(1)
+
+
+check_app.command("grids")(check)
+
+
+@check_app.callback()
+def checks() -> None:
+    """Checks of what is published."""
 
 
 def _print(found: GridCheck) -> None:
