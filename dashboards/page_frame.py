@@ -51,6 +51,7 @@ SCRIPTS = (
     "linked.js",
     "drawing.js",
     "query_panel.js",
+    "nearest.js",
     "map_tools.js",
     "one_map.js",
 )

@@ -43,7 +43,7 @@ def router(
     """
     routes = APIRouter(tags=["layers"])
     tiles = TileEndpoint(TileService(store, catalogue, watch), viewer_of)
-    routes.include_router(query_router(store, catalogue, viewer_of))
+    routes.include_router(query_router(store, catalogue, viewer_of, district_frame))
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
     routes.include_router(unit_grid_routes(store, watch, viewer_of))

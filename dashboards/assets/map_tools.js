@@ -10,6 +10,7 @@
     { id: "buffer", mode: "line", done: askLine },
     { id: "polygon", mode: "polygon", done: askPolygon },
     { id: "area", mode: "spot", done: askArea },
+    { id: "nearest", mode: "spot", done: ([point]) => ioc.nearest.ask(point), hint: "tool_hint_nearest" },
     { id: "length", mode: "line", done: measured, measure: true },
     { id: "surface", mode: "polygon", done: measured, measure: true },
   ];
@@ -61,7 +62,7 @@
     const hint = document.getElementById("tool-hint");
     hint.hidden = false;
     show(tool, points);
-    hint.lastChild.replaceChildren(...(tool.mode === "spot" ? [ioc.text("tool_hint_area"), levels()] : [ioc.text(`tool_hint_${tool.mode}`)]));
+    hint.lastChild.replaceChildren(...(tool.id === "area" ? [ioc.text("tool_hint_area"), levels()] : [ioc.text(tool.hint || `tool_hint_${tool.mode}`)]));
   }
 
   function show(tool, points) {
@@ -127,6 +128,7 @@
   function start() {
     ioc.drawing.start();
     ioc.queryPanel.start();
+    ioc.nearest.start();
     build();
     ioc.on("language", build);
   }

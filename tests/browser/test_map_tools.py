@@ -146,3 +146,20 @@ def test_coordinates_are_shown_in_degrees_minutes_seconds_on_demand(tools: Page)
     degrees, minutes, seconds = (float(part) for part in shown.strip("″").replace("′", "°").split("°"))
     assert degrees + minutes / 60 + seconds / 3600 == pytest.approx(lon, abs=1.5e-7)
     assert tools.evaluate("ioc.coordinates.degreesMinutesSeconds(29.99999999)") == "30°00′00.000″"
+
+
+def test_the_nearest_are_listed_by_road_and_lead_to_their_records(tools: Page) -> None:
+    tools.click("#tool-nearest")
+    tools.mouse.click(700, 400)
+    panel = tools.locator("#nearest-panel[data-state=found]")
+    rows = panel.locator(".nearest-list button")
+    expect(rows).to_have_count(5)
+    found = [
+        float(text) for text in rows.locator("b").evaluate_all("(all) => all.map((b) => b.dataset.metres)")
+    ]
+    assert found == sorted(found)
+    title = rows.first.locator("span").inner_text()
+    rows.first.click()
+    expect(tools.locator("#record-card h2")).to_have_text(title)
+    # A camera belongs to the areas it stands in.
+    expect(tools.locator("#record-card [data-linked=street]")).to_be_visible()
