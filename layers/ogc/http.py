@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from geodata.errors import UserError
 from geodata.store import Store
 from layers.catalogue import Catalogue
+from layers.disclosure import note_view
 from layers.feature import visible_layer
 from layers.ogc.document import (
     CONFORMANCE,
@@ -90,6 +91,7 @@ class OgcEndpoints:
         query = read_query(found, asked, self._systems)
         page = Page(self._store, self._viewer_of(request), found, query)
         await page.begin()
+        note_view(self._catalogue(), found.layer, "items")
         address = f"{_root(request)}/collections/{found.layer.id}"
 
         def end(last: Key | None, returned: int, matched: int | None) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class OgcEndpoints:
         if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 40):
             raise NotFoundError(f"The collection “{found.layer.id}” has no feature “{text[:60]}”.")
         feature = await one_item(self._store, self._viewer_of(request), found, system, int(text))
+        note_view(self._catalogue(), found.layer, text)
         address = f"{_root(request)}/collections/{found.layer.id}"
         links = [
             link(f"{address}/items/{feature['id']}", "self", GEOJSON),
