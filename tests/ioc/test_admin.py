@@ -128,14 +128,16 @@ def test_looking_at_a_restricted_record_is_written_before_it_is_sent(server: Any
     assert leader.get(f"/features/camera/items/{camera}").status_code == 200
     place = {"lon": lon, "lat": lat, "zoom": 18, "layers": "camera"}
     assert leader.get("/identify", params=place).json()["layers"]
+    assert leader.get("/features/collections/camera/items").status_code == 200
+    assert leader.get(f"/features/collections/camera/items/{camera}").status_code == 200
     assert leader.get(f"/features/facility/items/{facility}").status_code == 200
     views = query(
         server,
         "SELECT layer, subject LIKE '%%' || %s || '%%' FROM ioc.audit_entry "
-        "WHERE action = 'view' AND account_name = 'leader' ORDER BY id DESC LIMIT 2",
+        "WHERE action = 'view' AND account_name = 'leader' ORDER BY id",
         str(camera),
     )
-    assert views == [("camera", True)] * 2
+    assert views == [("camera", True), ("camera", True), ("camera", False), ("camera", True)]
     assert not query(server, "SELECT FROM ioc.audit_entry WHERE action = 'view' AND layer = 'facility'")
 
 
