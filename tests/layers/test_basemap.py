@@ -26,9 +26,8 @@ class Upstream(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
-    server: Upstream
-
     def do_GET(self) -> None:
+        assert isinstance(self.server, Upstream)
         self.server.asked.append(self.path)
         if "/moved/" in self.path:
             self.send_response(302)

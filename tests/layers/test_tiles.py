@@ -244,7 +244,8 @@ def test_a_departmental_dataset_is_a_layer_without_any_file(district: District) 
     tree = listed["heritage_tree"]
     assert (tree["theme"], tree["geometry"], tree["count"]) == ("departmental", "point", 300)
     assert tree["style"]
-    assert {"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "kind": "number"} in tree["fields"]
+    age = {"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "kind": "number"}
+    assert age in tree["fields"]
     tile = decoded(district.get(path_at("heritage_tree", 13)).content)["heritage_tree"]
     assert tile["features"][0]["properties"]["name"].startswith("古树")
     record = district.get("/features/heritage_tree/items/5").json()["record"]
