@@ -1,7 +1,7 @@
 """The one way into the database: sessions opened for a viewer, under row-level security."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -81,17 +81,9 @@ class Store:
         """Rows of each statement, as ``viewer`` may see them: for tiles and other short, frequent reads."""
         return await self._viewer_pool.read(viewer, statements)
 
-    @asynccontextmanager
-    async def connection(self, viewer: Viewer) -> AsyncIterator[AsyncConnection[Any]]:
-        """A connection in a transaction that sees what ``viewer`` may see."""
-        await self._async_pool.open()
-        async with self._async_pool.connection() as connection, connection.pipeline():
-            await connection.execute(OPEN_VIEWER_SESSION, [viewer.account_id])
-            yield connection
-
     @contextmanager
     def connect(self, viewer: Viewer) -> Iterator[Connection[Any]]:
-        """As ``connection``, for code that is not asynchronous."""
+        """A connection in a transaction that sees what ``viewer`` may see."""
         with self._pool.connection() as connection:
             connection.execute(OPEN_VIEWER_SESSION, [viewer.account_id])
             yield connection
