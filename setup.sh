@@ -74,6 +74,9 @@ missing_packages() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
     fi
+    if [ "$purpose" = test ] && ! have mariadbd && [ ! -x /usr/sbin/mariadbd ]; then
+        echo "mariadb-server"
+    fi
     # Ubuntu's chromium is a snap, which has no browser in a container: Playwright's own is fetched below.
     if [ "$purpose" = test ] && ! has_browser && grep -qx 'ID=debian' /etc/os-release; then
         echo "chromium"
