@@ -8,6 +8,9 @@ from etl.job import Check, Job, Severity
 from etl.rows import Rows
 from etl.rules import RULES, Finding
 
+SCOPES = ("row", "order", "dataset")
+"""Rows are judged by themselves first, so that a refused row blocks no other."""
+
 
 @dataclass(frozen=True)
 class Breach:
@@ -35,7 +38,7 @@ def check(job: Job, rows: Rows) -> list[Breach]:
 
 
 def effective_checks(job: Job, rows: Rows) -> list[Check]:
-    """The job's checks and those that every table needs, uniqueness last: a refused row blocks no other."""
+    """The job's checks and those that every table needs, in the order of ``SCOPES``."""
     declared = list(job.checks)
     named = {(one.rule, one.parameters.get("column")) for one in declared}
     needed = [Check(rule="given", column="code")]  # type: ignore[call-arg]
@@ -46,10 +49,14 @@ def effective_checks(job: Job, rows: Rows) -> list[Check]:
             needed.append(Check(rule="given", column=column.name))  # type: ignore[call-arg]
     needed += [Check(rule="readable", severity="warning", column=name) for name in rows.unreadable]  # type: ignore[call-arg]
     every = [one for one in needed if (one.rule, one.parameters.get("column")) not in named] + declared
-    uniqueness = [one for one in every if one.rule == "unique"]
-    if not any(one.parameters["column"] == "code" for one in uniqueness):
-        uniqueness.append(Check(rule="unique", column="code"))  # type: ignore[call-arg]
-    return [one for one in every if one.rule != "unique"] + uniqueness
+    if ("unique", "code") not in named:
+        every.append(Check(rule="unique", column="code"))  # type: ignore[call-arg]
+    return sorted(every, key=lambda one: SCOPES.index(scope_of(one)))
+
+
+def scope_of(declared: Check) -> str:
+    """What the rule of a check looks at, as ``etl.rules.rule`` explains."""
+    return RULES[declared.rule].scope  # type: ignore[attr-defined]
 
 
 def warnings_of(breaches: list[Breach], length: int) -> list[list[str] | None]:

@@ -6,7 +6,7 @@ A rule is a function of the rows and its own parameters, registered under its na
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from geodata.code_text import fault_reasons
 from geodata.coordinates import geodesic_distance
 
 Describe = Callable[[int], tuple[str, str]]
+Scope = Literal["row", "dataset", "order"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,24 @@ Rule = Callable[..., Finding]
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, reads: tuple[str, ...] = ()) -> Callable[[Rule], Rule]:
-    """Register a rule; ``reads`` names the tables whose published rows it looks at."""
+def rule(
+    name: str, reads: tuple[str, ...] = (), scope: Scope = "row", columns: tuple[str, ...] = ()
+) -> Callable[[Rule], Rule]:
+    """Register a rule.
+
+    Args:
+        reads: tables whose published rows it looks at.
+        scope: ``row`` judges each row by itself, so that a load of any size is checked chunk by chunk, on
+            several machines if need be. ``dataset`` looks across rows: it runs once the accepted rows stand
+            in the store, on all rows of the new version (those carried over from the version before
+            included) and only on ``columns`` and what its parameters ``column`` and ``columns`` name.
+            ``order`` is for uniqueness alone, which is decided row after row.
+        columns: for ``dataset``: target columns it reads, ``geom`` for ``rows.geometry``. It gets no raw
+            rows, nor anything that was only known on the way in, such as ``stated`` or ``code_faults``.
+    """
 
     def register(function: Rule) -> Rule:
-        function.reads = reads  # type: ignore[attr-defined]
+        function.reads, function.scope, function.columns = reads, scope, columns  # type: ignore[attr-defined]
         RULES[name] = function
         return function
 
@@ -161,7 +175,7 @@ def readable(rows: Rows, column: str) -> Finding:
     return Finding(rows.unreadable.get(column, rows.none()), column, describe)
 
 
-@rule("unique")
+@rule("unique", scope="order")
 def unique(rows: Rows, column: str) -> Finding:
     """No accepted row before has the same value."""
     values = rows.columns[column]
