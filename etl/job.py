@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from etl.rules import RULES
+from etl.source_format import formats
+from etl.source_options import SourceOptions
 from geodata.errors import UserError
 from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
 
@@ -85,35 +87,6 @@ class Attribute(_Part):
     label_en: str
     unit: str | None = None
     type: Literal["text", "number", "integer", "date"] = "text"
-
-
-class SourceFile(_Part):
-    """The file as it is handed in, relative to the hand-over folder."""
-
-    path: str
-    format: Literal["vector", "csv", "excel"] | None = None
-    """Default: by the file's ending."""
-    layer: str | None = None
-    sheet: str | None = None
-    header_row: int = Field(1, ge=1)
-    header_contains: tuple[str, ...] = ()
-    """Column names by which the header row is found, where titles stand above it."""
-    encoding: str | None = None
-    delimiter: str = ","
-    x: str | None = None
-    y: str | None = None
-    crs: str | None = None
-    """Frame of the coordinates; needed with x and y, and overrides what a file says of itself."""
-    parameters: str | None = None
-    """File with the parameters of a local frame or an old datum, relative to the job file."""
-
-    @model_validator(mode="after")
-    def _coordinates(self) -> Self:
-        if (self.x is None) != (self.y is None):
-            raise ValueError("give both x and y or none of them")
-        if self.x and not (self.crs or self.parameters):
-            raise ValueError("coordinates in columns need crs, such as GCJ-02 or EPSG:4547")
-        return self
 
 
 class Code(_Part):
@@ -188,7 +161,7 @@ class Job(_Part):
     source_note: str | None = None
     after: tuple[str, ...] = ()
     """Jobs to run before this one when a whole folder is loaded."""
-    source: SourceFile
+    source: SourceOptions
     fields: dict[str, AnyColumn]
     attributes: tuple[Attribute, ...] = ()
     codes: dict[str, Code] = {}
@@ -235,6 +208,10 @@ class Job(_Part):
         named = {*self.fields, *self.codes, *self.measure}
         for column in sorted(named - columns):
             raise ValueError(f"fields.{column}: table {self.target} has no such column to fill")
+        if self.source.format and self.source.format not in formats():
+            raise ValueError(
+                f"source.format: “{self.source.format}” is unknown; the formats are {', '.join(formats())}"
+            )
         if "code" not in self.fields:
             raise ValueError(
                 "fields.code is missing: name the column that identifies a row, or code = {row = true}"

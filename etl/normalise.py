@@ -9,10 +9,10 @@ import pyarrow as pa
 import shapely
 
 from etl.cell_values import as_dates, as_numbers, as_text
+from etl.delivery import Delivery
 from etl.job import Code, Column, Job
 from etl.references import References
 from etl.rows import Rows
-from etl.source import Delivery
 from geodata import area_code, component_code, credit_code, device_code
 from geodata.arrow_call import join_texts
 from geodata.binary_copy import postgres_type

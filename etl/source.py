@@ -1,37 +1,15 @@
-"""Reads a delivered file as it is: every row with the number the steward sees, nothing converted yet."""
+"""Reads what a job's source delivers: every row with the number the steward sees, nothing converted yet."""
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from pyproj import CRS
 
-from etl.delimited_file import read_delimited
-from etl.excel_file import read_excel
-from etl.job import Job, SourceFile
-from etl.vector_file import read_vector, sidecars
-from geodata.errors import UserError
-
-FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "excel", ".xls": "excel", ".xlsm": "excel"}
-
-
-class SourceError(UserError):
-    """A file that is missing, damaged, or not as the job describes it."""
-
-
-@dataclass
-class Delivery:
-    """What a file holds: text and numbers as read, geometries in the file's own frame, row numbers."""
-
-    path: Path
-    attributes: pd.DataFrame
-    source_row: np.ndarray
-    geometry: np.ndarray | None = None
-    crs: CRS | None = None
-
-    def __len__(self) -> int:
-        return len(self.source_row)
+from etl.delivery import Delivery, SourceError, joined
+from etl.job import Job
+from etl.source_format import open_source
+from etl.sources.vector import sidecars
 
 
 def source_path(job: Job, folder: Path) -> Path:
@@ -54,27 +32,26 @@ def source_files(path: Path) -> tuple[Path, ...]:
     return (path, *sidecars(path))
 
 
-def read_source(job: Job, path: Path) -> Delivery:
-    """Read a job's file.
+def read_chunks(job: Job, path: Path, rows: int) -> Iterator[Delivery]:
+    """Read a job's file, at most ``rows`` rows at a time, in the file's order.
 
     Raises:
         SourceError: missing, damaged, without the layer, sheet or columns the job names, or without rows.
     """
-    source = job.source
-    kind = source.format or FORMATS.get(path.suffix.lower(), "vector")
-    if kind == "vector":
-        attributes, geometry, crs = read_vector(path, source.layer, source.encoding)
-        rows = np.arange(1, len(attributes) + 1)
-    elif kind == "csv":
-        attributes, rows = read_delimited(path, source.delimiter, source.encoding, source.header_row)
-        geometry = crs = None
-    else:
-        attributes, rows = read_excel(path, source.sheet, source.header_row, source.header_contains)
-        geometry = crs = None
-    if not len(attributes):
+    empty = True
+    with open_source(path, job.source) as source:
+        for part in source.chunks(job.source.layer_name, rows):
+            if empty:
+                _check_columns(job, path, part.attributes)
+            empty = False
+            yield part
+    if empty:
         raise SourceError(f"{path} has no rows; nothing was loaded.")
-    _check_columns(job, source, path, attributes)
-    return Delivery(path, attributes, rows, geometry, crs)
+
+
+def read_source(job: Job, path: Path) -> Delivery:
+    """Read all of a job's file at once; raises as ``read_chunks``."""
+    return joined(list(read_chunks(job, path, sys.maxsize)))
 
 
 def source_columns(job: Job) -> dict[str, str]:
@@ -93,10 +70,11 @@ def source_columns(job: Job) -> dict[str, str]:
     return named
 
 
-def _check_columns(job: Job, source: SourceFile, path: Path, attributes: pd.DataFrame) -> None:
+def _check_columns(job: Job, path: Path, attributes: pd.DataFrame) -> None:
+    sheet = job.source.sheet
     for name, key in source_columns(job).items():
         if name not in attributes.columns:
-            place = f" (sheet “{source.sheet}”)" if source.sheet else ""
+            place = f" (sheet “{sheet}”)" if sheet else ""
             found = ", ".join(map(str, attributes.columns[:30]))
             raise SourceError(
                 f"{path}{place} has no column “{name}”, which {key} of job “{job.code}” names; "

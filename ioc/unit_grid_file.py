@@ -17,7 +17,7 @@ import pyogrio
 import shapely
 from psycopg import Connection
 
-from etl.vector_file import read_vector
+from etl.sources.vector import read_vector
 from geodata.coordinates import convert_geometries, geodesic_area, geodesic_length
 from geodata.coordinates.frame import Frame
 from geodata.errors import UserError

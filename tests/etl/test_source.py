@@ -4,15 +4,18 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import xlsxwriter
 
+from etl.delivery import joined
 from etl.job import Job
 from etl.normalise import normalise
 from etl.references import References
 from etl.run import run_job
-from etl.source import read_source, source_path
+from etl.source import read_chunks, read_source, source_path
+from etl.source_format import list_layers
 from geodata.coordinates import geodesic_distance, wgs84_to_gcj02
 from geodata.coordinates.gcj02 import gcj02_to_bd09
 from geodata.errors import UserError
@@ -57,6 +60,30 @@ def test_titles_above_the_header_of_a_sheet_by_name(tmp_path: Path) -> None:
     assert delivery.source_row.tolist() == [4, 6]
     assert rows.columns["code"].tolist() == ["1001", "1002"]
     assert rows.columns["name"].tolist() == ["AB 一号", "二号"]
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.xlsx", "list.gpkg"])
+def test_chunks_are_the_whole_in_order(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"编号": [f"A{number}" for number in range(25)], "名称": "井"})
+    if name == "list.csv":
+        frame.to_csv(tmp_path / name, index=False)
+    elif name == "list.xlsx":
+        frame.to_excel(tmp_path / name, index=False)
+    else:
+        points = [shapely.Point(114.3 + number / 1000, 30.5) for number in range(25)]
+        gpd.GeoDataFrame(frame, geometry=points, crs=4490).to_file(tmp_path / name)
+    job = facility_job(tmp_path, name)
+    parts = list(read_chunks(job, tmp_path / name, 10))
+    whole = read_source(job, tmp_path / name)
+    assert [len(part) for part in parts] == [10, 10, 5]
+    again = joined(parts)
+    assert again.attributes["编号"].tolist() == whole.attributes["编号"].tolist() == frame["编号"].tolist()
+    assert again.source_row.tolist() == whole.source_row.tolist()
+    if whole.geometry is not None:
+        assert again.geometry is not None
+        assert shapely.equals(again.geometry, whole.geometry).all()
+    layer = list_layers(tmp_path / name)[0]
+    assert (layer.rows, list(layer.fields)) == (25, ["编号", "名称"])
 
 
 def write_shapefile(folder: Path, encoding: str, crs: str = "EPSG:4547") -> Path:
@@ -176,7 +203,7 @@ def make(folder: Path, what: str) -> Job:
         ("cut GeoPackage", "is damaged or in no format"),
         ("cut GeoJSON", "is not whole JSON"),
         ("one page", "one page of an ArcGIS query"),
-        ("no workbook", "save it again as .xlsx"),
+        ("no workbook", "save it as .xlsx"),
     ],
 )
 def test_a_bad_file_gets_one_sentence(store: Store, tmp_path: Path, what: str, words: str) -> None:

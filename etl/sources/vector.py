@@ -1,9 +1,11 @@
-"""Reads GeoPackage, Shapefile, GeoJSON and whatever else GDAL knows, in one pass through Arrow."""
+"""GeoPackage, Shapefile, GeoJSON and whatever else GDAL knows, read through Arrow."""
 
 import json
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +16,15 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from geodata.errors import UserError
+from etl.arrow_chunks import tables_of
+from etl.delivery import Delivery, Source, SourceError, SourceLayer, joined
+from etl.source_format import SourceFormat
+from etl.source_options import SourceOptions
 
+_BATCH = 65_536
 _SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG")
 _GBK_DRIVERS = frozenset({0x4D, 0x7A})
 _SAMPLED_RECORDS = 5_000
-
-
-class VectorFileError(UserError):
-    """A vector file that cannot be read."""
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
@@ -32,55 +34,134 @@ def sidecars(path: Path) -> tuple[Path, ...]:
     return tuple(part for ending in _SHAPEFILE_PARTS if (part := path.with_suffix(ending)).is_file())
 
 
+class VectorSource(Source):
+    """A file or folder that GDAL opens."""
+
+    def __init__(self, path: Path, options: SourceOptions) -> None:
+        _check_parts(path)
+        self.path = path
+        self.encoding = options.encoding
+        if self.encoding is None and path.suffix.lower() == ".shp":
+            self.encoding = shapefile_encoding(path)
+
+    def layers(self) -> list[SourceLayer]:
+        return [self._layer(name) for name in self._names()]
+
+    def chunks(self, layer: str | None, rows: int) -> Iterator[Delivery]:
+        chosen = self._choose(layer)
+        begin = 1
+        with (
+            _one_sentence(self.path),
+            pyogrio.open_arrow(
+                self.path,
+                layer=chosen,
+                encoding=self.encoding,
+                batch_size=min(rows, _BATCH),
+                use_pyarrow=True,
+            ) as (meta, reader),
+        ):
+            for table in tables_of(reader, rows):
+                yield _delivery(self.path, meta, table, begin)
+                begin += len(table)
+
+    def _names(self) -> list[str]:
+        with _one_sentence(self.path):
+            return [str(name) for name in pyogrio.list_layers(self.path)[:, 0]]
+
+    def _choose(self, layer: str | None) -> str:
+        names = self._names()
+        if not names:
+            raise SourceError(f"{self.path} holds no layer: deliver it again.")
+        if layer is None:
+            return names[0]
+        if layer not in names:
+            raise SourceError(f"{self.path} has no layer “{layer}”; it has {', '.join(names)}.")
+        return layer
+
+    def _layer(self, name: str) -> SourceLayer:
+        with _one_sentence(self.path):
+            info = pyogrio.read_info(self.path, layer=name, encoding=self.encoding, force_feature_count=True)
+        return SourceLayer(
+            name,
+            info["features"],
+            info["geometry_type"],
+            dict(zip(info["fields"].tolist(), map(_kind, info["dtypes"].tolist()), strict=True)),
+            self.encoding or info["encoding"],
+            _crs(info["crs"]),
+        )
+
+
 def read_vector(
     path: Path, layer: str | None, encoding: str | None
 ) -> tuple[pd.DataFrame, np.ndarray, CRS | None]:
     """All attributes, 2-D geometries (None where a row has none) and the frame the file states.
 
     Raises:
-        VectorFileError: damaged, parts missing, or no such layer.
+        SourceError: damaged, parts missing, or no such layer.
     """
-    _check_parts(path)
-    if encoding is None and path.suffix.lower() == ".shp":
-        encoding = shapefile_encoding(path)
+    source = VectorSource(path, SourceOptions(path=path.name, encoding=encoding))
+    parts = list(source.chunks(layer, _BATCH))
+    if not parts:
+        return pd.DataFrame(), np.array([], dtype=object), None
+    delivery = joined(parts)
+    shapes = delivery.geometry
+    if shapes is None:
+        shapes = np.full(len(delivery), None, dtype=object)
+    return delivery.attributes, shapes, delivery.crs
+
+
+@contextmanager
+def _one_sentence(path: Path) -> Iterator[None]:
+    """What GDAL says of a file, for the person who has the file."""
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        chosen = _choose_layer(path, layers, layer)
         with warnings.catch_warnings():
             # GDAL warns where it renumbers features; here rows are told apart by the job's key.
             warnings.simplefilter("ignore", RuntimeWarning)
-            meta, table = pyogrio.read_arrow(path, layer=chosen, encoding=encoding)
+            yield
     except DataSourceError as error:
-        raise VectorFileError(
+        raise SourceError(
             f"{path} is damaged or in no format this program reads (GeoPackage, Shapefile, GeoJSON and "
             "others that GDAL knows): deliver it again."
         ) from error
     except (DataLayerError, pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise VectorFileError(f"{path} cannot be read ({_first_line(error)}): deliver it again.") from error
+        raise SourceError(f"{path} cannot be read ({_first_line(error)}): deliver it again.") from error
+
+
+def _delivery(path: Path, meta: dict[str, Any], table: pa.Table, begin: int) -> Delivery:
+    rows = np.arange(begin, begin + len(table))
     column = meta["geometry_name"] or "wkb_geometry"
     if column not in table.column_names:
-        return table.to_pandas(date_as_object=False), np.full(len(table), None, dtype=object), None
+        return Delivery(path, _frame(table), rows)
     shapes = shapely.from_wkb(table.column(column).to_numpy(zero_copy_only=False), on_invalid="fix")
     if shapely.has_z(shapes).any():
         shapes = shapely.force_2d(shapes)
-    return table.drop_columns([column]).to_pandas(date_as_object=False), shapes, _crs(meta["crs"])
+    return Delivery(path, _frame(table.drop_columns([column])), rows, shapes, _crs(meta["crs"]))
 
 
-def _choose_layer(path: Path, layers: list[str], layer: str | None) -> str:
-    if not layers:
-        raise VectorFileError(f"{path} holds no layer: deliver it again.")
-    if layer is None:
-        return layers[0]
-    if layer not in layers:
-        raise VectorFileError(f"{path} has no layer “{layer}”; it has {', '.join(layers)}.")
-    return layer
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Whole numbers stay whole beside empty cells: a code of 17 digits would lose its last ones."""
+    whole = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+    whole[pa.int64()] = pd.Int64Dtype()
+    return table.to_pandas(date_as_object=False, types_mapper=whole.get)
+
+
+def _kind(dtype: str) -> str:
+    if dtype.startswith(("int", "uint")):
+        return "integer"
+    if dtype.startswith("float"):
+        return "number"
+    if dtype.startswith("datetime64[D]"):
+        return "date"
+    if dtype.startswith("datetime"):
+        return "datetime"
+    return {"bool": "boolean", "object_bytes": "binary"}.get(dtype, "text")
 
 
 def _check_parts(path: Path) -> None:
     if path.suffix.lower() == ".shp":
         for endings in ((".shx", ".SHX"), (".dbf", ".DBF")):
             if not any(path.with_suffix(ending).is_file() for ending in endings):
-                raise VectorFileError(
+                raise SourceError(
                     f"{path} has no {endings[0]} beside it: a shapefile is delivered with all its parts."
                 )
     elif path.suffix.lower() in (".geojson", ".json"):
@@ -94,14 +175,12 @@ def _refuse_esri_page(path: Path) -> None:
         file.seek(max(path.stat().st_size - 400, 0))
         tail = file.read()
     if b'"exceededTransferLimit":true' in (head + tail).replace(b" ", b""):
-        raise VectorFileError(
-            f"{path} is one page of an ArcGIS query and not all of it: export the whole layer."
-        )
+        raise SourceError(f"{path} is one page of an ArcGIS query and not all of it: export the whole layer.")
     if path.stat().st_size < 50_000_000:
         try:
             json.loads(path.read_bytes())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise VectorFileError(
+            raise SourceError(
                 f"{path} is not whole JSON ({_first_line(error)}): deliver it again."
             ) from error
 
@@ -117,7 +196,7 @@ def shapefile_encoding(path: Path) -> str | None:
     with dbf.open("rb") as file:
         head = file.read(32)
         if len(head) < 32:
-            raise VectorFileError(f"{dbf} is cut off: deliver it again.")
+            raise SourceError(f"{dbf} is cut off: deliver it again.")
         if head[29] in _GBK_DRIVERS:
             return "GB18030"
         header_size = int.from_bytes(head[8:10], "little")
@@ -168,3 +247,8 @@ def _crs(text: str | None) -> CRS | None:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
+
+
+FORMAT = SourceFormat(
+    "vector", (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".tab", ".mif", ".gdb"), VectorSource
+)

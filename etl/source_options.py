@@ -1,0 +1,42 @@
+"""The part ``[source]`` of a job: where its rows come from and how they are written there."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class SourceOptions(BaseModel):
+    """The source as it is handed in; a path is relative to the hand-over folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    format: str | None = None
+    """Name of a format; default: by the file's ending."""
+    layer: str | None = None
+    sheet: str | None = None
+    header_row: int = Field(default=1, ge=1)
+    header_contains: tuple[str, ...] = ()
+    """Column names by which the header row is found, where titles stand above it."""
+    encoding: str | None = None
+    delimiter: str | None = None
+    """Default: the one of comma, semicolon, tab and bar that the header shows."""
+    x: str | None = None
+    y: str | None = None
+    crs: str | None = None
+    """Frame of the coordinates; needed with x and y, and overrides what a file says of itself."""
+    parameters: str | None = None
+    """File with the parameters of a local frame or an old datum, relative to the job file."""
+
+    @property
+    def layer_name(self) -> str | None:
+        """Layer or sheet the job reads."""
+        return self.sheet or self.layer
+
+    @model_validator(mode="after")
+    def _coordinates(self) -> Self:
+        if (self.x is None) != (self.y is None):
+            raise ValueError("give both x and y or none of them")
+        if self.x and not (self.crs or self.parameters):
+            raise ValueError("coordinates in columns need crs, such as GCJ-02 or EPSG:4547")
+        return self
