@@ -21,7 +21,9 @@ from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
 
 PACKAGED = Path(__file__).parent / "jobs"
 DEPARTMENTS = Path(__file__).parent / "departments.toml"
-OWN_COLUMNS = frozenset({"dataset_id", "id", "sensitivity", "source_row", "warnings", "geom", "geom_3857"})
+OWN_COLUMNS = frozenset(
+    {"dataset_id", "id", "sensitivity", "source_row", "load_id", "warnings", "geom", "geom_3857"}
+)
 
 LEVELS = ("unit_grid", "community", "street", "district")
 """Areas from the smallest to the largest; each code begins with that of the next."""

@@ -7,7 +7,7 @@ from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, Ver
 from geodata.models.base_map import BaseFeature
 from geodata.models.camera import Camera
 from geodata.models.component import Component
-from geodata.models.dataset import Dataset, DatasetVersion, Department, Quarantine
+from geodata.models.dataset import Dataset, DatasetVersion, Department, Quarantine, VersionDifference
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.pipe import PipeNode, PipeSegment
@@ -70,6 +70,7 @@ __all__ = [
     "Station",
     "Street",
     "UnitGrid",
+    "VersionDifference",
     "VersionedRow",
     "field_names",
 ]

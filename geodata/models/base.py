@@ -79,7 +79,8 @@ class VersionedRow:
     """A row that arrives with a dataset version.
 
     The table is partitioned by dataset; the one partition attached for a dataset is its published
-    version, so whoever reads the table sees whole published versions and nothing else.
+    version, so whoever reads the table sees whole published versions and nothing else. ``load_id`` is the
+    earlier version a row was carried over from; null where it came with the version it is in.
     """
 
     dataset_id: Mapped[int] = field("数据集", "Dataset", type_=Integer, nullable=False)
@@ -88,6 +89,7 @@ class VersionedRow:
     area_code: Mapped[str | None] = field("所在区域编码", "Area code")
     sensitivity: Mapped[int] = field("敏感级别", "Sensitivity", type_=SmallInteger, nullable=False)
     source_row: Mapped[int | None] = field("来源行号", "Source row", type_=Integer)
+    load_id: Mapped[int | None] = field("来源装载批次", "Load it came with", type_=Integer)
     warnings: Mapped[list[str] | None] = field("质检提示", "Warnings", type_=ARRAY(Text))
 
     __tablename__: str

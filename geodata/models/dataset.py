@@ -55,11 +55,20 @@ class Dataset(Base):
 
 
 class DatasetVersion(Base):
-    """One load of a dataset; its rows live in ``version.<target>_<id>``."""
+    """One load of a dataset; its rows live in ``version.<target>_<id>``.
+
+    ``base_version_id`` was published when the load began. ``content_hash`` is of the file alone,
+    ``input_hash`` of everything the result depends on. ``watermark`` is how far a source that is read on from
+    where it was left had got. ``dataset_record`` is what the job says of the dataset, applied on publishing.
+    """
 
     __tablename__ = "dataset_version"
     __table_args__ = (
-        CheckConstraint("state IN ('loading', 'published', 'superseded', 'failed', 'dropped')", name="state"),
+        CheckConstraint(
+            "state IN ('loading', 'prepared', 'published', 'superseded', 'refused', 'failed', 'dropped')",
+            name="state",
+        ),
+        CheckConstraint("mode IN ('full', 'incremental')", name="mode"),
         Index(None, "dataset_id", "id"),
     )
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -77,6 +86,33 @@ class DatasetVersion(Base):
     published_at: Mapped[datetime | None] = mapped_column(Timestamp)
     extent: Mapped[list[float] | None] = mapped_column(JSONB)
     failure: Mapped[str | None]
+    mode: Mapped[str] = mapped_column(server_default=text("'full'"))
+    base_version_id: Mapped[int | None]
+    content_hash: Mapped[str | None]
+    source_size: Mapped[int | None] = mapped_column(BigInteger)
+    job_hash: Mapped[str | None]
+    program: Mapped[str | None]
+    watermark: Mapped[str | None]
+    dataset_record: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    loaded_by: Mapped[str | None]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class VersionDifference(Base):
+    """What a version changes in the one it was to replace, as ``geodata.version_difference`` counts it."""
+
+    __tablename__ = "version_difference"
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("ioc.dataset_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    base_version_id: Mapped[int | None]
+    added: Mapped[int]
+    removed: Mapped[int]
+    changed: Mapped[int]
+    moved: Mapped[int]
+    unchanged: Mapped[int]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class Quarantine(Base):
