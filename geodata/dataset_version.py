@@ -142,6 +142,7 @@ def publish(connection: Connection[Any], version: Version) -> None:
     Raises:
         PublishBlockedError: a backup or another long read holds the tables.
     """
+    connection.execute("SELECT ioc.open_version_table(%s, %s)", [version.target, version.id])
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             _swap(connection, version)
@@ -161,6 +162,10 @@ def publish(connection: Connection[Any], version: Version) -> None:
         WHERE id = %s
         """,
         [version.id],
+    )
+    connection.execute(
+        "INSERT INTO ioc.dataset_publication (dataset_id, version_id) VALUES (%s, %s)",
+        [version.dataset_id, version.id],
     )
     connection.execute(
         "UPDATE ioc.dataset SET published_version_id = %s WHERE id = %s", [version.id, version.dataset_id]

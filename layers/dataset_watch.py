@@ -20,6 +20,7 @@ PUBLISHED: LiteralString = """
     SELECT p.*, d.name_zh AS department_zh, d.name_en AS department_en
     FROM ioc.published_datasets() p JOIN ioc.department d ON d.code = p.department_code
 """
+HISTORY: LiteralString = "SELECT * FROM ioc.dataset_history()"
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 START_SECONDS = 20.0
@@ -54,11 +55,39 @@ class PublishedDataset:
 
 
 @dataclass(frozen=True)
+class Publication:
+    """That a version of a dataset was published at some time.
+
+    ``kept`` is false once retention has removed its rows. ``missing`` names columns of today's table that the
+    version's own does not have.
+    """
+
+    dataset_id: int
+    version_id: int
+    published_at: datetime
+    last_published_at: datetime
+    loaded_at: datetime
+    kept: bool
+    rows_loaded: int
+    extent: list[float] | None
+    missing: list[str]
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """Every published dataset at one moment."""
+    """Every published dataset at one moment, and every publication before it."""
 
     datasets: tuple[PublishedDataset, ...] = ()
     number: int = field(default=0)
+    publications: tuple[Publication, ...] = ()
+
+    @cached_property
+    def history(self) -> dict[int, tuple[Publication, ...]]:
+        """Publications by dataset, the first one first."""
+        found: dict[int, tuple[Publication, ...]] = {}
+        for publication in self.publications:
+            found[publication.dataset_id] = (*found.get(publication.dataset_id, ()), publication)
+        return found
 
     @cached_property
     def by_target(self) -> dict[str, tuple[PublishedDataset, ...]]:
@@ -150,7 +179,12 @@ class DatasetWatch:
                         await connection.execute("SELECT 1")
 
     async def _take_snapshot(self, connection: AsyncConnection[Any]) -> None:
-        async with connection.cursor(row_factory=class_row(PublishedDataset)) as cursor:
-            await cursor.execute(PUBLISHED)
-            rows = await cursor.fetchall()
-        self.snapshot = Snapshot(tuple(rows), self.snapshot.number + 1)
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            datasets = await connection.cursor(row_factory=class_row(PublishedDataset)).execute(PUBLISHED)
+            publications = await connection.cursor(row_factory=class_row(Publication)).execute(HISTORY)
+            self.snapshot = Snapshot(
+                tuple(await datasets.fetchall()),
+                self.snapshot.number + 1,
+                tuple(await publications.fetchall()),
+            )

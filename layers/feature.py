@@ -1,6 +1,7 @@
 """One feature by its id, with its geometry and record."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -9,6 +10,7 @@ from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
 from layers.layer import Layer
+from layers.moment import layer_at
 from layers.problem import NotFoundError
 from layers.record import record, record_columns
 from layers.tile_sql import row_filter, row_parameters
@@ -18,37 +20,48 @@ GEOJSON_DIGITS = 9
 LARGEST_ID = 2**63 - 1
 
 
-def visible_layer(catalogue: Catalogue, viewer: Viewer, layer_id: str) -> tuple[Layer, list[int]]:
-    """A layer and the ids of its datasets, of what the viewer may see.
+def visible_layer(
+    catalogue: Catalogue, viewer: Viewer, layer_id: str, moment: datetime | None = None
+) -> tuple[Layer, list[int]]:
+    """A layer and the ids of its datasets, of what the viewer may see; as they were at a moment.
 
     Raises:
-        NotFoundError: there is no such layer, as far as this viewer may know.
+        NotFoundError: there is no such layer, as far as this viewer may know, or what it held at that moment
+            is not kept.
     """
     layer = catalogue.by_id.get(layer_id)
-    dataset_ids = [d.id for d in catalogue.visible_datasets(layer, viewer)] if layer else []
-    if layer is None or not dataset_ids:
+    datasets = catalogue.visible_datasets(layer, viewer) if layer else ()
+    if layer is None or not datasets:
         raise NotFoundError(f"There is no layer “{layer_id[:80]}”: GET /layers lists those there are.")
-    return layer, dataset_ids
+    layer, datasets = layer_at(catalogue, layer, datasets, moment)
+    return layer, [dataset.id for dataset in datasets]
 
 
 async def feature(
-    store: Store, catalogue: Catalogue, viewer: Viewer, layer_id: str, feature_id: int
+    store: Store,
+    catalogue: Catalogue,
+    viewer: Viewer,
+    layer_id: str,
+    feature_id: int,
+    moment: datetime | None = None,
 ) -> dict[str, Any]:
     """The feature as GeoJSON in CGCS2000 degrees, with ``title`` and ``record`` beside its geometry.
+
+    ``moment`` asks for the feature as it was published then.
 
     Raises:
         NotFoundError: there is none, as far as this viewer may know.
     """
-    layer, dataset_ids = visible_layer(catalogue, viewer, layer_id)
+    layer, dataset_ids = visible_layer(catalogue, viewer, layer_id, moment)
     absent = NotFoundError(f"The layer “{layer_id}” has no feature {feature_id}.")
     if not -LARGEST_ID <= feature_id <= LARGEST_ID:
         raise absent
     statement = sql.SQL(
-        "SELECT ST_AsGeoJSON(geom, {digits}, 0), {columns} FROM ioc.{table} WHERE id = %(id)s AND {filter}"
+        "SELECT ST_AsGeoJSON(geom, {digits}, 0), {columns} FROM {relation} WHERE id = %(id)s AND {filter}"
     ).format(
         digits=sql.Literal(GEOJSON_DIGITS),
         columns=record_columns(layer),
-        table=sql.Identifier(layer.table),
+        relation=layer.relation,
         filter=row_filter(layer),
     )
     parameters = {"id": feature_id, **row_parameters(layer, dataset_ids)}

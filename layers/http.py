@@ -17,6 +17,7 @@ from layers.identify import identify
 from layers.layer_http import layer_routes
 from layers.listing import listing
 from layers.metrics import LOOKUP_SECONDS
+from layers.moment import read_moment
 from layers.query_http import query_router
 from layers.saved_view import view_routes
 from layers.search import search
@@ -57,10 +58,12 @@ def router(
         return _private(listing(catalogue(), viewer_of(request), theme))
 
     @routes.get("/features/{layer}/items/{feature_id}")
-    async def one_feature(request: Request, layer: str, feature_id: int) -> JSONResponse:
-        """A feature as GeoJSON with its record."""
+    async def one_feature(
+        request: Request, layer: str, feature_id: int, at: str | None = None
+    ) -> JSONResponse:
+        """A feature as GeoJSON with its record; `at` asks for it as it was published at a moment."""
         with LOOKUP_SECONDS.labels("feature").time():
-            found = await feature(store, catalogue(), viewer_of(request), layer, feature_id)
+            found = await feature(store, catalogue(), viewer_of(request), layer, feature_id, read_moment(at))
         note_view(catalogue(), catalogue().by_id[layer], str(feature_id))
         return _private(found, GEOJSON)
 
@@ -71,13 +74,16 @@ def router(
         lat: Annotated[float, Query(ge=-90, le=90)],
         zoom: Annotated[float, Query(ge=0, le=24)],
         layers: str | None = None,
+        at: str | None = None,
     ) -> JSONResponse:
-        """Everything under a position; `layers` limits it to some (comma separated)."""
+        """Everything under a position; `layers` limits it to some (comma separated), `at` to a moment."""
         if not all(map(math.isfinite, (lon, lat, zoom))):
             raise UserError("The parameters lon, lat and zoom must be numbers.")
         names = [name for name in layers.split(",") if name] if layers is not None else None
         with LOOKUP_SECONDS.labels("identify").time():
-            found = await identify(store, catalogue(), viewer_of(request), (lon, lat), zoom, names)
+            found = await identify(
+                store, catalogue(), viewer_of(request), (lon, lat), zoom, names, read_moment(at)
+            )
         for answer in found["layers"]:
             shown = " ".join(str(entry["id"]) for entry in answer["features"])
             note_view(catalogue(), catalogue().by_id[answer["layer"]], shown)

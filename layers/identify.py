@@ -1,6 +1,7 @@
 """Everything under a click, by layer."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -12,6 +13,7 @@ from layers.catalogue import Catalogue
 from layers.feature import GEOJSON_DIGITS, visible_layer
 from layers.layer import Layer
 from layers.mercator import mercator, metres_per_pixel
+from layers.moment import visible_layers_at
 from layers.record import record, record_columns
 from layers.tile_sql import row_filter, row_parameters
 
@@ -28,19 +30,23 @@ async def identify(
     position: tuple[float, float],
     zoom: float,
     layer_ids: list[str] | None = None,
+    moment: datetime | None = None,
 ) -> dict[str, Any]:
     """Features at a position (CGCS2000 degrees), nearest first, layers from the top of the map down.
 
     Points and lines within some pixels at ``zoom``, areas that contain the position. Layers that are not
-    drawn at that zoom are not asked, nor are layers of which the viewer may see nothing.
+    drawn at that zoom are not asked, nor are layers of which the viewer may see nothing. ``moment`` asks for
+    what was published then.
 
     Raises:
-        NotFoundError: a layer that was asked for does not exist, as far as this viewer may know.
+        NotFoundError: a layer that was asked for does not exist, as far as this viewer may know, or what it
+            held at that moment is not kept.
     """
     if layer_ids is None:
-        pairs = [pair for pair in catalogue.visible_layers(viewer) if pair[0].identify]
+        pairs = [pair for pair in visible_layers_at(catalogue, viewer, moment) if pair[0].identify]
     else:
-        pairs = [visible_layer(catalogue, viewer, layer_id) for layer_id in dict.fromkeys(layer_ids)]
+        names = dict.fromkeys(layer_ids)
+        pairs = [visible_layer(catalogue, viewer, layer_id, moment) for layer_id in names]
     asked = [
         (layer, ids) for layer, ids in reversed(pairs) if layer.min_zoom <= zoom + 1 <= layer.max_zoom + 2
     ]
@@ -67,7 +73,7 @@ def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, floa
         FROM (
             SELECT *, ST_PointOnSurface(geom) AS place,
                 CASE WHEN ST_NPoints(geom) <= {most_points} THEN geom END AS shown
-            FROM ioc.{table} WHERE {near} AND {filter} AND {hit}
+            FROM {relation} WHERE {near} AND {filter} AND {hit}
             ORDER BY {order}, id LIMIT {most}
         ) AS found
         """
@@ -75,7 +81,7 @@ def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, floa
         digits=sql.Literal(GEOJSON_DIGITS),
         columns=record_columns(layer),
         most_points=sql.Literal(LINE_POINTS),
-        table=sql.Identifier(layer.table),
+        relation=layer.relation,
         near=near,
         filter=row_filter(layer),
         hit=hit,

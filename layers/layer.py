@@ -1,11 +1,12 @@
 """What one layer of the map is: a typed, frozen description, checked against the store's models."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
+from psycopg import sql
 from sqlalchemy import ARRAY, Date, Float, Integer, Numeric
 
 from geodata.code_table import CodeTable
@@ -114,12 +115,33 @@ class Link:
 
 
 @dataclass(frozen=True)
+class RetainedVersion:
+    """A version's own table in schema ``version``, and those columns of today's that it does not have."""
+
+    id: int
+    missing: tuple[str, ...] = ()
+
+    def rows(self, table: str, columns: Collection[str]) -> sql.Composed:
+        """SELECT of the columns; those that the version does not have are NULL."""
+        listed = [
+            sql.SQL("(NULL::ioc.{}).{} AS {}").format(*map(sql.Identifier, (table, name, name)))
+            if name in self.missing
+            else sql.Identifier(name)
+            for name in columns
+        ]
+        return sql.SQL("SELECT {} FROM version.{}").format(
+            sql.SQL(", ").join(listed), sql.Identifier(f"{table}_{self.id}")
+        )
+
+
+@dataclass(frozen=True)
 class Layer:
     """One layer. ``where`` holds columns and the values a row must have one of.
 
     Zooms count tiles of 512 pixels, as MapLibre does. Below ``point_min_zoom`` points are shown as counted
     clusters of the same ``cluster_class``; or, with ``thin_by``, the one with the lowest value of each spot.
     ``filter`` narrows the layer to what a viewer asked for.
+    ``versions`` are those it is read from when it is shown as of an earlier moment.
     ``datasets`` limits the layer to some datasets of its table; empty, it shows all of them. ``order`` is the
     drawing and listing order, lowest first.
     """
@@ -144,6 +166,7 @@ class Layer:
     links: tuple[Link, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     filter: Filter | None = None
+    versions: tuple[RetainedVersion, ...] = ()
     datasets: tuple[str, ...] = ()
     search_by_code: bool = False
     search_kind: SearchKind = "feature"
@@ -157,6 +180,17 @@ class Layer:
     def columns(self) -> frozenset[str]:
         """Columns of the layer's table."""
         return frozenset(VERSIONED_MODELS[self.table].__table__.columns.keys())
+
+    @property
+    def relation(self) -> sql.Composable:
+        """What follows FROM: the layer's table, or the tables of the versions it is read from."""
+        if not self.versions:
+            return sql.SQL("ioc.{}").format(sql.Identifier(self.table))
+        if len(self.versions) == 1 and not self.versions[0].missing:
+            return sql.SQL("version.{}").format(sql.Identifier(f"{self.table}_{self.versions[0].id}"))
+        columns = VERSIONED_MODELS[self.table].__table__.columns.keys()
+        parts = [version.rows(self.table, columns) for version in self.versions]
+        return sql.SQL("({}) AS retained").format(sql.SQL(" UNION ALL ").join(parts))
 
 
 def shown_column(source: str, name: str, **how: Any) -> ShownField:

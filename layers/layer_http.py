@@ -19,6 +19,7 @@ from layers.feature_rows import MOST_ROWS, Page, RowOrder, columns, csv_rows, ro
 from layers.filter_reading import declared_field, narrowed, narrowed_by
 from layers.layer import Layer
 from layers.metrics import LOOKUP_SECONDS
+from layers.moment import versions_of
 from layers.statistics import distinct_values, statistics
 from layers.tile import MOST_LAYERS
 from layers.tile_endpoint import ViewerOf
@@ -67,6 +68,16 @@ def layer_routes(
     """The routes below ``/layers``, each answering for the request's viewer."""
     routes = APIRouter(tags=["layers"])
     counter = ClassCounter(store, catalogue, watch)
+
+    @routes.get("/layers/versions")
+    async def versions(request: Request) -> JSONResponse:
+        """The versions of each layer that are kept, the newest first, for the parameter `at` of others."""
+        viewer, known = viewer_of(request), catalogue()
+        kept = [
+            {"layer": layer.id, "versions": versions_of(known, viewer, layer)}
+            for layer, _ in known.visible_layers(viewer)
+        ]
+        return JSONResponse({"layers": kept}, headers=NO_STORE)
 
     @routes.post("/layers/counts")
     async def counts(request: Request, question: CountsQuestion) -> JSONResponse:

@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -16,6 +17,7 @@ from layers.filter_reading import FilterError, narrowed
 from layers.layer import Layer
 from layers.mercator import mercator
 from layers.metrics import TILE_SECONDS, TILES_COARSENED
+from layers.moment import layer_at, read_moment
 from layers.problem import NotFoundError
 from layers.tile_cache import Tile, TileCache
 from layers.tile_sql import STEPS, TileAddress, tile_parameters, tile_statement
@@ -85,27 +87,33 @@ class TileService:
         self._catalogue = catalogue
         self._watch = watch
         self.cache = TileCache(cache_bytes)
-        self._plans: dict[tuple[Rights, str, str | None], TilePlan] = {}
+        self._plans: dict[tuple[Rights, str, str | None, str | None], TilePlan] = {}
         self._planned_for: Catalogue | None = None
         self._under_way: dict[TileKey, asyncio.Task[Tile]] = {}
 
-    def plan(self, viewer: Viewer, layer_ids: str, filter_text: str | None = None) -> TilePlan:
+    def plan(
+        self, viewer: Viewer, layer_ids: str, filter_text: str | None = None, at: str | None = None
+    ) -> TilePlan:
         """The plan for comma-separated layer ids; a filter is the compact JSON of ``filter_reading``.
+
+        ``at`` is an earlier moment: the plan is of what was published then.
 
         Raises:
             UnknownLayerError: one of them does not exist, or nothing of it may be seen by the viewer.
+            MomentNotKeptError: what one of them held at that moment is not kept.
             FilterError: the filter is not one of the layer, or there are several layers.
         """
         catalogue = self._catalogue()
         if catalogue is not self._planned_for:
             self._plans.clear()
             self._planned_for = catalogue
-        key = (viewer.rights, layer_ids, filter_text)
+        key = (viewer.rights, layer_ids, filter_text, at)
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[key] = _plan(catalogue, viewer, layer_ids, filter_text)
+            plan = _plan(catalogue, viewer, layer_ids, filter_text, read_moment(at))
+            self._plans[key] = plan
         return plan
 
     def is_cacheable(self) -> bool:
@@ -177,7 +185,9 @@ class TileService:
         return [bytes(rows[0][0] or b"") for rows in await self._store.read(viewer, statements)]
 
 
-def _plan(catalogue: Catalogue, viewer: Viewer, layer_ids: str, filter_text: str | None) -> TilePlan:
+def _plan(
+    catalogue: Catalogue, viewer: Viewer, layer_ids: str, filter_text: str | None, moment: datetime | None
+) -> TilePlan:
     names = list(dict.fromkeys(layer_ids.split(",")))
     if len(names) > MOST_LAYERS:
         raise UnknownLayerError(f"A tile holds at most {MOST_LAYERS} layers: ask for the others in another.")
@@ -190,6 +200,7 @@ def _plan(catalogue: Catalogue, viewer: Viewer, layer_ids: str, filter_text: str
         datasets = catalogue.visible_datasets(layer, viewer) if layer else ()
         if layer is None or not datasets:
             raise UnknownLayerError(f"There is no layer “{name[:80]}”: GET /layers lists those there are.")
+        layer, datasets = layer_at(catalogue, layer, datasets, moment)
         ids = [dataset.id for dataset in datasets]
         asked = narrowed(layer, filter_text)
         parts.append(LayerPart(asked, ids, _extent([dataset.extent for dataset in datasets])))

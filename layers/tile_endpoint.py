@@ -10,11 +10,11 @@ from psycopg_pool import PoolTimeout
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from geodata.errors import UserError
 from geodata.viewer import Viewer
-from layers.filter_reading import FilterError
 from layers.metrics import TILE_BYTES, TILES
-from layers.problem import problem_response
-from layers.tile import HIGHEST_ZOOM, TilePlan, TileService, UnknownLayerError
+from layers.problem import NotFoundError, problem_response
+from layers.tile import HIGHEST_ZOOM, TilePlan, TileService
 from layers.tile_cache import Tile
 
 log = structlog.get_logger(__name__)
@@ -53,12 +53,12 @@ class TileEndpoint:
             return
         viewer = self._viewer_of(HTTPConnection(scope))
         try:
-            plan = self._service.plan(viewer, layers, _filter_text(scope))
-        except UnknownLayerError as error:
+            plan = self._service.plan(viewer, layers, *_question(scope))
+        except NotFoundError as error:
             await _not_found(str(error), scope, receive, send)
             return
-        except FilterError as error:
-            await problem_response(400, "Bad filter", str(error))(scope, receive, send)
+        except UserError as error:
+            await problem_response(400, "Bad request", str(error))(scope, receive, send)
             return
         try:
             await self._answer(viewer, plan, (z, x, y), scope, send)
@@ -93,11 +93,13 @@ class TileEndpoint:
         await _send_tile(send, tile, headers, accepts, scope["method"])
 
 
-def _filter_text(scope: Scope) -> str | None:
-    if b"filter=" not in scope["query_string"]:
-        return None
-    texts = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("filter", [])
-    return texts[-1] if texts else None
+def _question(scope: Scope) -> tuple[str | None, str | None]:
+    """The parameters ``filter`` and ``at``."""
+    query = scope["query_string"]
+    if b"filter=" not in query and b"at=" not in query:
+        return None, None
+    stated = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    return stated.get("filter", [None])[-1], stated.get("at", [None])[-1]
 
 
 def _asked(scope: Scope) -> tuple[bool, bytes | None]:

@@ -7,7 +7,14 @@ from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, Ver
 from geodata.models.base_map import BaseFeature
 from geodata.models.camera import Camera
 from geodata.models.component import Component
-from geodata.models.dataset import Dataset, DatasetVersion, Department, Quarantine, VersionDifference
+from geodata.models.dataset import (
+    Dataset,
+    DatasetPublication,
+    DatasetVersion,
+    Department,
+    Quarantine,
+    VersionDifference,
+)
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.pipe import PipeNode, PipeSegment
@@ -51,6 +58,7 @@ __all__ = [
     "Component",
     "Credential",
     "Dataset",
+    "DatasetPublication",
     "DatasetVersion",
     "Department",
     "DepartmentalFeature",

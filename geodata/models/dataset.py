@@ -115,6 +115,17 @@ class VersionDifference(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
+class DatasetPublication(Base):
+    """That a version of a dataset was published; with a roll back the same version once more."""
+
+    __tablename__ = "dataset_publication"
+    __table_args__ = (Index(None, "dataset_id", "published_at"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("ioc.dataset.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("ioc.dataset_version.id", ondelete="CASCADE"))
+    published_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
 class Quarantine(Base):
     """A row that was refused or flagged: the raw row, the rule and the reason."""
 

@@ -174,12 +174,34 @@ def test_one_viewers_rights_do_not_stay_on_the_connection(store: Store, owner: C
         assert connection.execute("SELECT count(*) FROM ioc.component").fetchone() == (0,)
 
 
+def test_a_retained_version_is_seen_as_far_as_the_published_one(store: Store, owner: Connection) -> None:
+    dataset = add_dataset(owner, "own-components", OWN)
+    owner.commit()
+    publish_components(owner, dataset)
+    publish_components(owner, dataset)
+    begun = begin_version(owner, dataset, "test", "test", "hash")
+    create_tables(owner, begun)
+    viewers = [add_viewer(owner, "staff", area=INSIDE, sensitivity=2), add_viewer(owner, "admin")]
+    owner.commit()
+    row = owner.execute("SELECT id FROM ioc.dataset_version WHERE state = 'superseded'").fetchone()
+    assert row is not None
+    retained = sql.SQL("SELECT count(*) FROM version.{}").format(sql.Identifier(f"component_{row[0]}"))
+    for viewer, visible in zip(viewers, (2, 6), strict=True):
+        with store.connect(viewer) as connection:
+            assert connection.execute(retained).fetchone() == (visible,)
+    with store.app_connection() as connection:
+        assert connection.execute(retained).fetchone() == (0,)
+    unpublished = sql.SQL("SELECT FROM {}").format(version_table(begun))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), store.connect(viewers[1]) as connection:
+        connection.execute(unpublished)
+
+
 @pytest.mark.usefixtures("datasets")
 @pytest.mark.parametrize(
     "statement",
     [
         "SET ROLE ioc_owner",
-        "SELECT * FROM version.component_1",
+        "SELECT * FROM version.search_entry_1",
         "ALTER TABLE ioc.component DISABLE ROW LEVEL SECURITY",
         "INSERT INTO ioc.account_right (account_id, sensitivity) VALUES (1, 3)",
         "UPDATE ioc.account SET sensitivity = 3",

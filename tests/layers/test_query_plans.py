@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,9 +11,10 @@ from psycopg import Connection
 
 from geodata.viewer_pool import TAKE_RIGHTS, Statement
 from layers.catalogue import Catalogue
+from layers.layer import RetainedVersion
 from layers.search import _codes, _names
 from layers.tile_sql import TileAddress, tile_parameters, tile_statement
-from tests.layers.district import District, tile_at
+from tests.layers.district import District, rows_of, tile_at
 
 
 @pytest.fixture(params=["leader", "street-1"])
@@ -54,6 +56,23 @@ def test_tiles_use_the_spatial_index(
     parameters = tile_parameters(layer, tile, [full_district.datasets[layer_id]])
     as_viewer.execute("SELECT set_config('plan_cache_mode', %s, false)", [plan_kind])
     plan = nodes(as_viewer, (tile_statement(layer, 16, 0), parameters))
+    assert "geom_3857_idx" in indexes(plan)
+    assert not [node for node in plan if node["Node Type"] == "Seq Scan"]
+
+
+@pytest.mark.parametrize("missing", [(), ("state",)])
+def test_tiles_of_retained_versions_use_their_spatial_index(
+    as_viewer: Connection[Any], full_district: District, missing: tuple[str, ...]
+) -> None:
+    dataset = full_district.datasets["component"]
+    ((version,),) = rows_of(
+        full_district, "SELECT published_version_id FROM ioc.dataset WHERE id = %(id)s", {"id": dataset}
+    )
+    # The table of a version has the same indexes and policies whether it is attached or not.
+    versions = (RetainedVersion(version, missing),)
+    layer = replace(Catalogue.load().by_id["component"], versions=versions)
+    tile = TileAddress(16, *tile_at(114.34, 30.556, 16))
+    plan = nodes(as_viewer, (tile_statement(layer, 16, 0), tile_parameters(layer, tile, [dataset])))
     assert "geom_3857_idx" in indexes(plan)
     assert not [node for node in plan if node["Node Type"] == "Seq Scan"]
 
