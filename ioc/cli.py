@@ -22,6 +22,7 @@ SUB_COMMANDS = {
     "demo": ("ioc.demo_commands", "demo_app"),
     "etl": ("ioc.etl_commands", "etl_app"),
     "layers": ("ioc.layer_commands", "layers_app"),
+    "feeds": ("ioc.feeds_commands", "feeds_app"),
     "coords": ("ioc.coords_commands", "coords_app"),
     "code": ("ioc.code_commands", "code_app"),
     "user": ("ioc.user_commands", "user_app"),
