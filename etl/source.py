@@ -8,8 +8,7 @@ import pandas as pd
 
 from etl.delivery import Delivery, SourceError, joined
 from etl.job import Job
-from etl.source_format import open_source
-from etl.sources.vector import sidecars
+from etl.source_format import open_source, sidecars
 
 
 def source_path(job: Job, folder: Path) -> Path:
@@ -18,8 +17,9 @@ def source_path(job: Job, folder: Path) -> Path:
     Raises:
         SourceError: it is not there.
     """
-    path = folder if folder.is_file() else folder / job.source.path
-    if not path.is_file():
+    whole = folder.is_file() or folder.suffix.lower() == ".gdb"
+    path = folder if whole else folder / job.source.path
+    if not path.exists():
         raise SourceError(
             f"Job “{job.code}” reads {path}, which is not there: put the file there, "
             "or name another with --source."
@@ -28,7 +28,9 @@ def source_path(job: Job, folder: Path) -> Path:
 
 
 def source_files(path: Path) -> tuple[Path, ...]:
-    """The file and those that belong to it, such as a shapefile's .dbf."""
+    """The file and those that belong to it, such as a shapefile's .dbf or all of a folder."""
+    if path.is_dir():
+        return tuple(sorted(file for file in path.rglob("*") if file.is_file()))
     return (path, *sidecars(path))
 
 

@@ -70,5 +70,29 @@ def list_layers(path: Path, options: SourceOptions | None = None) -> list[Source
         return source.layers()
 
 
+_PARTS = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg"),
+    ".tab": (".dat", ".map", ".id", ".ind"),
+    ".mif": (".mid",),
+}
+
+
+def sidecars(path: Path) -> tuple[Path, ...]:
+    """The other files of a shapefile or a MapInfo table; empty for other formats."""
+    endings = _PARTS.get(path.suffix.lower(), ())
+    both = (case for ending in endings for case in (ending, ending.upper()))
+    return tuple(part for ending in both if (part := path.with_suffix(ending)).is_file())
+
+
+def fits(path: Path, name: str | None = None) -> bool:
+    """Whether a file's ending is of that format, or of any."""
+    return any(
+        _ends(path, ending)
+        for one in formats().values()
+        if name in (None, one.name)
+        for ending in one.endings
+    )
+
+
 def _ends(path: Path, ending: str) -> bool:
     return path.name.lower().endswith(ending)

@@ -37,7 +37,8 @@ class DelimitedSource(Source):
         rows = sum(len(part) for part in self.chunks(None, _BLOCK))
         return [
             SourceLayer(
-                self.path.stem, rows, fields=dict.fromkeys(self.names, "text"), encoding=self.encoding
+                self.path.stem, rows, fields=dict.fromkeys(self.names, "text"),
+                encoding=self.encoding.removesuffix("-sig").upper(),.removesuffix("-sig").upper()
             )
         ]
 

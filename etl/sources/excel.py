@@ -48,9 +48,7 @@ def _one_sentence(path: Path) -> Iterator[None]:
     try:
         yield
     except (CalamineError, OSError) as error:
-        raise SourceError(
-            f"{path} cannot be read as a workbook ({error}): save it as .xlsx."
-        ) from error
+        raise SourceError(f"{path} cannot be read as a workbook ({error}): save it as .xlsx.") from error
 
 
 def _body(

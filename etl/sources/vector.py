@@ -1,6 +1,5 @@
 """GeoPackage, Shapefile, GeoJSON and whatever else GDAL knows, read through Arrow."""
 
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,31 +17,19 @@ from pyproj.exceptions import CRSError
 
 from etl.arrow_chunks import tables_of
 from etl.delivery import Delivery, Source, SourceError, SourceLayer, joined
-from etl.source_format import SourceFormat
+from etl.source_format import SourceFormat, open_source
 from etl.source_options import SourceOptions
 
 _BATCH = 65_536
-_SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".SHX", ".DBF", ".PRJ", ".CPG")
-_GBK_DRIVERS = frozenset({0x4D, 0x7A})
-_SAMPLED_RECORDS = 5_000
-
-
-def sidecars(path: Path) -> tuple[Path, ...]:
-    """The other files of a shapefile; empty for other formats."""
-    if path.suffix.lower() != ".shp":
-        return ()
-    return tuple(part for ending in _SHAPEFILE_PARTS if (part := path.with_suffix(ending)).is_file())
 
 
 class VectorSource(Source):
-    """A file or folder that GDAL opens."""
+    """A file or folder that GDAL opens; ``opened`` is what GDAL gets where that is not the file itself."""
 
-    def __init__(self, path: Path, options: SourceOptions) -> None:
-        _check_parts(path)
+    def __init__(self, path: Path, encoding: str | None = None, opened: Path | None = None) -> None:
         self.path = path
-        self.encoding = options.encoding
-        if self.encoding is None and path.suffix.lower() == ".shp":
-            self.encoding = shapefile_encoding(path)
+        self.encoding = encoding
+        self.opened = opened or path
 
     def layers(self) -> list[SourceLayer]:
         return [self._layer(name) for name in self._names()]
@@ -51,9 +38,9 @@ class VectorSource(Source):
         chosen = self._choose(layer)
         begin = 1
         with (
-            _one_sentence(self.path),
+            one_sentence(self.path),
             pyogrio.open_arrow(
-                self.path,
+                self.opened,
                 layer=chosen,
                 encoding=self.encoding,
                 batch_size=min(rows, _BATCH),
@@ -65,8 +52,8 @@ class VectorSource(Source):
                 begin += len(table)
 
     def _names(self) -> list[str]:
-        with _one_sentence(self.path):
-            return [str(name) for name in pyogrio.list_layers(self.path)[:, 0]]
+        with one_sentence(self.path):
+            return [str(name) for name in pyogrio.list_layers(self.opened)[:, 0]]
 
     def _choose(self, layer: str | None) -> str:
         names = self._names()
@@ -79,8 +66,10 @@ class VectorSource(Source):
         return layer
 
     def _layer(self, name: str) -> SourceLayer:
-        with _one_sentence(self.path):
-            info = pyogrio.read_info(self.path, layer=name, encoding=self.encoding, force_feature_count=True)
+        with one_sentence(self.path):
+            info = pyogrio.read_info(
+                self.opened, layer=name, encoding=self.encoding, force_feature_count=True
+            )
         return SourceLayer(
             name,
             info["features"],
@@ -99,7 +88,7 @@ def read_vector(
     Raises:
         SourceError: damaged, parts missing, or no such layer.
     """
-    source = VectorSource(path, SourceOptions(path=path.name, encoding=encoding))
+    source = open_source(path, SourceOptions(path=path.name, encoding=encoding))
     parts = list(source.chunks(layer, _BATCH))
     if not parts:
         return pd.DataFrame(), np.array([], dtype=object), None
@@ -111,7 +100,7 @@ def read_vector(
 
 
 @contextmanager
-def _one_sentence(path: Path) -> Iterator[None]:
+def one_sentence(path: Path) -> Iterator[None]:
     """What GDAL says of a file, for the person who has the file."""
     try:
         with warnings.catch_warnings():
@@ -124,7 +113,7 @@ def _one_sentence(path: Path) -> Iterator[None]:
             "others that GDAL knows): deliver it again."
         ) from error
     except (DataLayerError, pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read ({_first_line(error)}): deliver it again.") from error
+        raise SourceError(f"{path} cannot be read ({first_line(error)}): deliver it again.") from error
 
 
 def _delivery(path: Path, meta: dict[str, Any], table: pa.Table, begin: int) -> Delivery:
@@ -157,98 +146,44 @@ def _kind(dtype: str) -> str:
     return {"bool": "boolean", "object_bytes": "binary"}.get(dtype, "text")
 
 
-def _check_parts(path: Path) -> None:
-    if path.suffix.lower() == ".shp":
-        for endings in ((".shx", ".SHX"), (".dbf", ".DBF")):
-            if not any(path.with_suffix(ending).is_file() for ending in endings):
-                raise SourceError(
-                    f"{path} has no {endings[0]} beside it: a shapefile is delivered with all its parts."
-                )
-    elif path.suffix.lower() in (".geojson", ".json"):
-        _refuse_esri_page(path)
+def check_magic(path: Path, *begins: bytes) -> None:
+    """A file whose content is not what its ending says is not handed to GDAL, which would open anything.
 
-
-def _refuse_esri_page(path: Path) -> None:
-    """GDAL reads one page of an ArcGIS service as if it were all of it."""
-    with path.open("rb") as file:
-        head = file.read(4_000)
-        file.seek(max(path.stat().st_size - 400, 0))
-        tail = file.read()
-    if b'"exceededTransferLimit":true' in (head + tail).replace(b" ", b""):
-        raise SourceError(f"{path} is one page of an ArcGIS query and not all of it: export the whole layer.")
-    if path.stat().st_size < 50_000_000:
-        try:
-            json.loads(path.read_bytes())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise SourceError(
-                f"{path} is not whole JSON ({_first_line(error)}): deliver it again."
-            ) from error
-
-
-def shapefile_encoding(path: Path) -> str | None:
-    """Encoding of a shapefile without .cpg; None where the .cpg says it.
-
-    The DBF header names GBK rarely and Latin-1 never truly, so the texts themselves decide.
+    Raises:
+        SourceError: it is empty or begins otherwise.
     """
-    if any(part.suffix.lower() == ".cpg" for part in sidecars(path)):
-        return None
-    dbf = next(part for part in sidecars(path) if part.suffix.lower() == ".dbf")
-    with dbf.open("rb") as file:
-        head = file.read(32)
-        if len(head) < 32:
-            raise SourceError(f"{dbf} is cut off: deliver it again.")
-        if head[29] in _GBK_DRIVERS:
-            return "GB18030"
-        header_size = int.from_bytes(head[8:10], "little")
-        record_size = int.from_bytes(head[10:12], "little")
-        descriptors = file.read(header_size - 32)
-        records = file.read(record_size * _SAMPLED_RECORDS)
-    texts = _texts(descriptors, records, record_size)
-    return "UTF-8" if all(_is_utf8(text) for text in texts) else "GB18030"
-
-
-def _texts(descriptors: bytes, records: bytes, record_size: int) -> Iterator[bytes]:
-    """Field names, then the values of character fields."""
-    begin, fields = 1, []
-    for at in range(0, len(descriptors) - 31, 32):
-        descriptor = descriptors[at : at + 32]
-        if descriptor[0] == 0x0D:
-            break
-        yield descriptor[:11].split(b"\0")[0]
-        if descriptor[11:12] == b"C":
-            fields.append((begin, begin + descriptor[16]))
-        begin += descriptor[16]
-    for at in range(0, len(records) - record_size + 1, record_size):
-        for start, end in fields:
-            yield records[at + start : at + end].rstrip(b" \0")
-
-
-def _is_utf8(text: bytes) -> bool:
-    """A value cut off inside a character, as ten-byte field names are, still counts."""
-    if text.isascii():
-        return True
-    for cut in range(4):
-        try:
-            text[: len(text) - cut].decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        return cut < len(text)
-    return False
+    with path.open("rb") as file:
+        head = file.read(max(map(len, begins)))
+    if not head:
+        raise SourceError(f"{path} is empty: deliver it again.")
+    if not head.startswith(begins):
+        raise SourceError(f"{path} is damaged or no {path.suffix} file: deliver it again.")
 
 
 def _crs(text: str | None) -> CRS | None:
+    """None where nothing is stated, or only that the axes are some plane's."""
     if not text:
         return None
     try:
-        return CRS.from_user_input(text)
+        crs = CRS.from_user_input(text)
     except CRSError:
         return None
+    return None if crs.is_engineering else crs
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
 
 
-FORMAT = SourceFormat(
-    "vector", (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gml", ".tab", ".mif", ".gdb"), VectorSource
-)
+def _open(path: Path, options: SourceOptions) -> Source:
+    magic = next((magic for ending, magic in _MAGIC.items() if path.name.lower().endswith(ending)), None)
+    if magic is not None:
+        check_magic(path, magic)
+    elif not path.is_dir():
+        raise SourceError(f"{path} is no folder: a file geodatabase is a folder that ends in .gdb.")
+    return VectorSource(path, options.encoding)
+
+
+_MAGIC = {".gpkg": b"SQLite format 3\0", ".fgb": b"fgb\x03"}
+
+FORMAT = SourceFormat("vector", (*_MAGIC, ".gdb"), _open)
