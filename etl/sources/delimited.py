@@ -37,8 +37,10 @@ class DelimitedSource(Source):
         rows = sum(len(part) for part in self.chunks(None, _BLOCK))
         return [
             SourceLayer(
-                self.path.stem, rows, fields=dict.fromkeys(self.names, "text"),
-                encoding=self.encoding.removesuffix("-sig").upper(),.removesuffix("-sig").upper()
+                self.path.stem,
+                rows,
+                fields=dict.fromkeys(self.names, "text"),
+                encoding=self.encoding.removesuffix("-sig").upper(),
             )
         ]
 
