@@ -8,9 +8,9 @@ from etl.job import LEVELS, Job
 from etl.references import Published
 from etl.rows import Rows
 from geodata.coordinates import geodesic_distance
+from geodata.coordinates.measure import METRES_PER_DEGREE
 
 _DIGITS = {"unit_grid": 15, "community": 12, "street": 9, "district": 6}
-_METRES_PER_DEGREE = 111_320.0
 
 
 def assign_areas(job: Job, rows: Rows) -> None:
@@ -104,7 +104,7 @@ def _locate_near(
         open_rows = np.flatnonzero(located & pd.isna(codes))
         if not len(areas) or not len(open_rows):
             continue
-        reach = 2 * tolerance_m / _METRES_PER_DEGREE
+        reach = 2 * tolerance_m / METRES_PER_DEGREE
         (row, area) = areas.tree.query_nearest(points[open_rows], max_distance=reach, all_matches=False)
         lines = shapely.shortest_line(points[open_rows[row]], areas.geometry[area])
         ends = shapely.get_coordinates(lines).reshape(-1, 2, 2)

@@ -14,15 +14,15 @@ SCOPES = ("row", "order", "dataset")
 
 @dataclass(frozen=True)
 class Breach:
-    """A rule that some rows break."""
+    """A rule that some rows break, under its own name or the one its job gives it."""
 
-    rule: str
+    name: str
     severity: Severity
     finding: Finding
 
     @property
     def count(self) -> int:
-        return int(self.finding.rows.sum())
+        return int(self.finding.rows.sum()) + len(self.finding.notes)
 
 
 def check(job: Job, rows: Rows) -> list[Breach]:
@@ -30,8 +30,8 @@ def check(job: Job, rows: Rows) -> list[Breach]:
     breaches = []
     for declared in effective_checks(job, rows):
         finding = RULES[declared.rule](rows, **declared.parameters)
-        if finding.rows.any():
-            breaches.append(Breach(declared.rule, declared.severity, finding))
+        if finding.rows.any() or finding.notes:
+            breaches.append(Breach(declared.id or declared.rule, declared.severity, finding))
             if declared.severity == "error":
                 rows.refused |= finding.rows
     return breaches
@@ -60,13 +60,16 @@ def scope_of(declared: Check) -> str:
 
 
 def warnings_of(breaches: list[Breach], length: int) -> list[list[str] | None]:
-    """Names of the warnings each row carries, None for most."""
+    """Names of the warnings each row carries, None for most; rows with the same ones share a list."""
+    flags = [breach for breach in breaches if breach.severity == "warning" and breach.finding.rows.any()]
     texts: list[list[str] | None] = [None] * length
-    for breach in breaches:
-        if breach.severity == "warning":
-            for row in np.flatnonzero(breach.finding.rows):
-                text = (
-                    breach.rule if breach.finding.field is None else f"{breach.rule}:{breach.finding.field}"
-                )
-                texts[row] = [*(texts[row] or []), text]
+    if not flags:
+        return texts
+    names = [b.name if b.finding.field is None else f"{b.name}:{b.finding.field}" for b in flags]
+    marks = np.column_stack([breach.finding.rows for breach in flags])
+    warned = np.flatnonzero(marks.any(axis=1))
+    sets, which = np.unique(marks[warned], axis=0, return_inverse=True)
+    lists = [[name for name, marked in zip(names, one, strict=True) if marked] for one in sets]
+    for row, kind in zip(warned.tolist(), which.tolist(), strict=True):
+        texts[row] = lists[kind]
     return texts

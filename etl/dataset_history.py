@@ -28,15 +28,17 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """A refused or flagged row as its file had it."""
+    """A refused or flagged row as its file had it; faults of the dataset as a whole have no row."""
 
-    source_row: int
+    source_row: int | None
     severity: str
     rule: str
     field: str | None
     reason_zh: str
     reason_en: str
     raw: dict[str, Any]
+    suggestion_zh: str
+    suggestion_en: str
 
 
 def dataset_history(store: Store, code: str) -> list[VersionRecord]:
@@ -59,7 +61,7 @@ def dataset_history(store: Store, code: str) -> list[VersionRecord]:
 
 
 def quarantined_rows(store: Store, code: str, version: int | None = None) -> list[QuarantinedRow]:
-    """Rows refused or flagged by a load, the newest finished one unless another is named.
+    """Rows refused or flagged by a load: the newest published, or since refused as a whole, unless named.
 
     Raises:
         UserError: there is no such dataset.
@@ -69,11 +71,15 @@ def quarantined_rows(store: Store, code: str, version: int | None = None) -> lis
         with connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor:
             return cursor.execute(
                 """
-                SELECT q.source_row, q.severity, q.rule, q.field, q.reason_zh, q.reason_en, q.raw
+                SELECT q.source_row, q.severity, q.rule, q.field, q.reason_zh, q.reason_en, q.raw,
+                    q.suggestion_zh, q.suggestion_en
                 FROM ioc.quarantine q
                 WHERE q.version_id = coalesce(%(version)s, (
                     SELECT max(id) FROM ioc.dataset_version
-                    WHERE dataset_id = %(dataset)s AND state IN ('published', 'superseded')
+                    WHERE dataset_id = %(dataset)s AND (
+                        state IN ('published', 'superseded')
+                        OR EXISTS (SELECT FROM ioc.quarantine k WHERE k.version_id = dataset_version.id)
+                    )
                 )) AND EXISTS (
                     SELECT FROM ioc.dataset_version v WHERE v.id = q.version_id AND v.dataset_id = %(dataset)s
                 )

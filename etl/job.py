@@ -124,6 +124,8 @@ class Check(_Part):
 
     rule: str
     severity: Severity = "error"
+    id: str | None = None
+    """What the rule is called in the field's own rule book, such as P04."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -138,6 +140,17 @@ class Check(_Part):
         except TypeError as error:
             raise ValueError(f"rule “{self.rule}”: {error}") from error
         return self
+
+
+class Gate(_Part):
+    """When a whole load is refused: too many bad rows, or suspiciously few against the published version.
+
+    Shares of a handful of rows say little, so datasets and files below ``least_rows`` pass.
+    """
+
+    max_refused_share: float = Field(0.2, ge=0, le=1)
+    max_count_drop: float = Field(0.3, ge=0, le=1)
+    least_rows: int = Field(50, ge=1)
 
 
 class Search(_Part):
@@ -172,6 +185,7 @@ class Job(_Part):
     """Columns filled from the geometry: metres along it or square metres, on the ellipsoid."""
     search: Search | None = None
     checks: tuple[Check, ...] = ()
+    gate: Gate = Gate.model_construct()
 
     @property
     def has_geometry(self) -> bool:

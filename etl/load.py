@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import shapely
 from psycopg import Connection
@@ -15,6 +14,7 @@ from etl.check import Breach, warnings_of
 from etl.dataset_record import update_dataset
 from etl.job import Job
 from etl.normalise import arrow
+from etl.quarantine import write_quarantine
 from etl.rows import Rows
 from etl.search_entries import pinyin_columns
 from geodata.binary_copy import copy_rows, postgres_type
@@ -109,59 +109,6 @@ def _search_columns(job: Job, rows: Rows, features: CopyColumns, accepted: np.nd
     if rows.geometry is not None:
         entries["geom"] = ("geometry", ewkb(representative_points(rows.geometry[accepted[titled]]), SRID))
     return entries
-
-
-def write_quarantine(
-    connection: Connection[Any], version_id: int, rows: Rows, breaches: list[Breach]
-) -> None:
-    """Keep every refused and flagged row as the file had it, with rule and reason, one entry per breach."""
-    broken = [np.flatnonzero(breach.finding.rows) for breach in breaches]
-    kept = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *broken]))
-    raw = dict(zip(kept.tolist(), _raw_json(rows.raw.iloc[kept]), strict=True))
-    entries = []
-    for breach, marked in zip(breaches, broken, strict=True):
-        for row in marked.tolist():
-            zh, en = breach.finding.describe(row)
-            entries.append(
-                (
-                    int(rows.source_row[row]),
-                    breach.severity,
-                    breach.rule,
-                    zh,
-                    en,
-                    breach.finding.field,
-                    raw[row],
-                )
-            )
-    if not entries:
-        return
-    names = ("source_row", "severity", "rule", "reason_zh", "reason_en", "field", "raw")
-    kinds = ("int4", "text", "text", "text", "text", "text", "jsonb")
-    columns: CopyColumns = {"version_id": ("int4", _constant(version_id, len(entries)))}
-    for name, kind, values in zip(names, kinds, zip(*entries, strict=True), strict=True):
-        columns[name] = (kind, pa.array(values))
-    copy_rows(connection, "ioc", "quarantine", columns)
-
-
-def _raw_json(raw: pd.DataFrame) -> list[str]:
-    names = [str(name) for name in raw.columns]
-    cells = [[_cell(value) for value in raw[name].astype(object)] for name in raw.columns]
-    return [
-        json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).replace("\\u0000", "\\ufffd")
-        for row in zip(*cells, strict=True)
-    ]
-
-
-def _cell(value: Any) -> Any:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return str(value)
 
 
 def flagged_count(rows: Rows, breaches: list[Breach]) -> int:

@@ -87,6 +87,7 @@ def stated_frame(job: Job, delivery: Delivery) -> tuple[Frame, DatumParameters |
 def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
     if job.source.x and job.source.y:
         frame, parameters = stated_frame(job, delivery)
+        rows.sources |= {"x": job.source.x, "y": job.source.y}
         rows.geometry, rows.swapped = _points(
             series(delivery.attributes, job.source.x),
             series(delivery.attributes, job.source.y),

@@ -60,8 +60,9 @@ class Rows:
         """The file's own name of a column, for people who know the file."""
         return self.sources.get(column, column)
 
-    def raw_value(self, column: str, row: int) -> str:
-        """What the file says in the cell that a column comes from."""
+    def raw_values(self, column: str, chosen: np.ndarray) -> list[str]:
+        """What the file says in the cells that a column comes from, in the rows of these numbers."""
         name = self.sources.get(column)
-        value: Any = self.raw[name].iloc[row] if name in self.raw.columns else self.columns[column].iloc[row]
-        return "" if value is None or value is pd.NaT or value != value else str(value)
+        values: Any = self.raw[name] if name in self.raw.columns else self.columns[column]
+        cells = values.astype(object).to_numpy()[chosen]
+        return ["" if v is None or v is pd.NA or v is pd.NaT or v != v else str(v) for v in cells]

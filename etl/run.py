@@ -16,9 +16,11 @@ from psycopg import Connection
 from etl.assign import assign_areas
 from etl.check import Breach, check
 from etl.dataset_record import ensure_dataset
+from etl.gate import GateError, pass_gate
 from etl.job import Job, packaged_jobs
 from etl.load import flagged_count, write_version
 from etl.normalise import normalise
+from etl.quarantine import write_quarantine
 from etl.references import References
 from etl.rows import Rows
 from etl.source import read_source, source_files, source_path
@@ -66,6 +68,7 @@ def run_job(
     *,
     force: bool = False,
     dry_run: bool = False,
+    accept_gate: str | None = None,
     references: References | None = None,
 ) -> LoadReport:
     """Load a job's file from a hand-over folder (or from the file itself).
@@ -73,6 +76,7 @@ def run_job(
     Args:
         force: load again although nothing has changed.
         dry_run: read and check only; the store stays as it is.
+        accept_gate: who answers for publishing what the job's gate speaks against.
         references: share what other jobs of the same run have read.
 
     Raises:
@@ -97,6 +101,7 @@ def run_job(
         version = begin_version(connection, dataset, job.code, path.name, input_hash)
         with _recorded_failure(connection, version):
             rows, breaches = _prepare(job, path, references, report, progress)
+            judge(connection, job, version, rows, breaches, accept_gate)
             with _timed(report, "load"):
                 write_version(
                     connection,
@@ -145,6 +150,27 @@ def _prepare(
     with _timed(report, "check"):
         breaches = check(job, rows)
     return rows, breaches
+
+
+def judge(
+    connection: Connection[Any],
+    job: Job,
+    version: Version,
+    rows: Rows,
+    breaches: list[Breach],
+    accept_gate: str | None,
+) -> None:
+    """Stop a load that its gate refuses; what was wrong with its rows stays to be read.
+
+    Raises:
+        GateError: the gate speaks against the load and nobody answers for it.
+    """
+    try:
+        pass_gate(connection, job, version, len(rows), int((~rows.refused).sum()), accept_gate)
+    except GateError:
+        write_quarantine(connection, version.id, rows, breaches)
+        connection.commit()
+        raise
 
 
 def _tell(progress: Progress | None, phase: str, done: int, total: int) -> None:
@@ -209,5 +235,5 @@ def _count(report: LoadReport, rows: Rows, breaches: list[Breach]) -> None:
     refused: Counter[str] = Counter()
     flagged: Counter[str] = Counter()
     for breach in breaches:
-        (refused if breach.severity == "error" else flagged)[breach.rule] += breach.count
+        (refused if breach.severity == "error" else flagged)[breach.name] += breach.count
     report.refused_by_rule, report.flagged_by_rule = dict(refused), dict(flagged)

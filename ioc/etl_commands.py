@@ -46,6 +46,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check only; the store stays as it is.")
     ] = False,
+    accept_gate: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Publish what the job's gate refuses; NAME answers for it."),
+    ] = None,
 ) -> None:
     """Load a file: read, bring to CGCS2000, check every row, publish as a new version."""
     chosen = find_job(job)
@@ -53,7 +57,15 @@ def run(
         raise UserError(f"The file {source} given with --source is not there.")
     with open_store() as store, job_progress(chosen) as progress:
         try:
-            report = run_job(store, chosen, source or folder, progress, force=force, dry_run=dry_run)
+            report = run_job(
+                store,
+                chosen,
+                source or folder,
+                progress,
+                force=force,
+                dry_run=dry_run,
+                accept_gate=accept_gate,
+            )
         except OperationalError as error:
             raise UserError(
                 f"The database was lost while loading ({str(error).splitlines()[0]}); "
@@ -112,10 +124,15 @@ def quarantine(
     if csv_file is not None:
         _write_csv(rows, csv_file)
         return
-    table = Table("row", "severity", "rule", "field", "原因 reason")
+    table = Table("row", "severity", "rule", "field", "原因 reason", "建议 suggestion")
     for row in rows[:limit]:
         table.add_row(
-            str(row.source_row), row.severity, row.rule, row.field or "", f"{row.reason_zh}\n{row.reason_en}"
+            "" if row.source_row is None else str(row.source_row),
+            row.severity,
+            row.rule,
+            row.field or "",
+            f"{row.reason_zh}\n{row.reason_en}",
+            f"{row.suggestion_zh}\n{row.suggestion_en}",
         )
     console.print(table)
     if len(rows) > limit:
@@ -165,12 +182,23 @@ def _write_csv(rows: list[QuarantinedRow], file: Path) -> None:
     out = sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8-sig", newline="")
     with out if out is not sys.stdout else _left_open():
         writer = csv.writer(out)
-        writer.writerow(["source_row", "severity", "rule", "field", "reason_zh", "reason_en", *names])
+        writer.writerow(
+            [
+                "source_row",
+                "severity",
+                "rule",
+                "field",
+                "reason_zh",
+                "reason_en",
+                "suggestion_zh",
+                "suggestion_en",
+                *names,
+            ]
+        )
         for row in rows:
             cells = [row.raw.get(name) for name in names]
-            writer.writerow(
-                [row.source_row, row.severity, row.rule, row.field, row.reason_zh, row.reason_en, *cells]
-            )
+            said = [row.reason_zh, row.reason_en, row.suggestion_zh, row.suggestion_en]
+            writer.writerow([row.source_row, row.severity, row.rule, row.field, *said, *cells])
 
 
 @contextmanager

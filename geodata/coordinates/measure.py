@@ -15,6 +15,9 @@ from shapely.geometry.base import BaseGeometry
 from geodata.coordinates.gcj02 import Floats
 from geodata.coordinates.local_frame import CGCS2000_INVERSE_FLATTENING, CGCS2000_SEMI_MAJOR_AXIS
 
+METRES_PER_DEGREE = 111_320.0
+"""Of latitude, for reaches and buffers that need not be exact."""
+
 Geometries: TypeAlias = BaseGeometry | Collection[BaseGeometry | None]
 
 CGCS2000_ELLIPSOID = Geod(a=CGCS2000_SEMI_MAJOR_AXIS, rf=CGCS2000_INVERSE_FLATTENING)

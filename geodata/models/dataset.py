@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -13,10 +14,11 @@ from sqlalchemy import (
     Index,
     Integer,
     SmallInteger,
+    Text,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geodata.models.base import Base, field
@@ -97,6 +99,12 @@ class DatasetVersion(Base):
     loaded_by: Mapped[str | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    source_columns: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """The file's columns in its own order."""
+    gate_override: Mapped[str | None]
+    """Who let the load through its gate, and what stood in its way."""
+    correction_hash: Mapped[str | None]
+    """Of the corrected rows that made this version out of ``base_version_id``."""
 
 
 class VersionDifference(Base):
@@ -127,7 +135,10 @@ class DatasetPublication(Base):
 
 
 class Quarantine(Base):
-    """A row that was refused or flagged: the raw row, the rule and the reason."""
+    """A row that was refused or flagged: the raw row, the rule, the reason and what to do.
+
+    Entries without ``source_row`` speak of the dataset, such as a gap between grids: ``geom`` says where.
+    """
 
     __tablename__ = "quarantine"
     __table_args__ = (Index(None, "version_id", "source_row"),)
@@ -140,3 +151,8 @@ class Quarantine(Base):
     reason_en: Mapped[str]
     field: Mapped[str | None]
     raw: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    suggestion_zh: Mapped[str] = mapped_column(server_default=text("''"))
+    suggestion_en: Mapped[str] = mapped_column(server_default=text("''"))
+    geom: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRY", srid=4490, spatial_index=False), nullable=True, comment="CGCS2000"
+    )
