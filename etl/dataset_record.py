@@ -23,9 +23,10 @@ def ensure_dataset(connection: Connection[Any], job: Job) -> int:
     connection.execute(
         """
         INSERT INTO ioc.dataset (code, title_zh, title_en, department_code, target, sensitivity, area_bound,
-            synthetic, fields, source_note)
+            synthetic, fields, source_note, update_period, sharing, sharing_note, description)
         VALUES (%(code)s, %(title_zh)s, %(title_en)s, %(department)s, %(target)s, %(sensitivity)s,
-            %(area_bound)s, %(synthetic)s, %(fields)s, %(source_note)s)
+            %(area_bound)s, %(synthetic)s, %(fields)s, %(source_note)s, %(update_period)s, %(sharing)s,
+            %(sharing_note)s, %(description)s)
         ON CONFLICT (code) DO NOTHING
         """,
         _values(job),
@@ -47,7 +48,9 @@ def update_dataset(connection: Connection[Any], job: Job) -> None:
         """
         UPDATE ioc.dataset SET title_zh = %(title_zh)s, title_en = %(title_en)s,
             department_code = %(department)s, sensitivity = %(sensitivity)s, area_bound = %(area_bound)s,
-            synthetic = %(synthetic)s, fields = %(fields)s, source_note = %(source_note)s
+            synthetic = %(synthetic)s, fields = %(fields)s, source_note = %(source_note)s,
+            update_period = %(update_period)s, sharing = %(sharing)s, sharing_note = %(sharing_note)s,
+            description = %(description)s
         WHERE code = %(code)s
         """,
         _values(job),
@@ -81,4 +84,9 @@ def _values(job: Job) -> dict[str, Any]:
             "synthetic",
         }
     )
-    return {**values, "fields": Jsonb(job.declared_fields), "source_note": job.source_note}
+    return {
+        **values,
+        **job.catalogue.model_dump(),
+        "fields": Jsonb(job.declared_fields),
+        "source_note": job.source_note,
+    }

@@ -11,11 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from croniter import croniter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from etl.rules import RULES
 from etl.source_format import formats
 from etl.source_options import SourceOptions
+from geodata.code_table import CodeTable
 from geodata.errors import UserError
 from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
 
@@ -160,6 +162,42 @@ class Search(_Part):
     subtitle: str | None = None
 
 
+class Catalogue(_Part):
+    """What the data catalogue (数据资源目录) says of the dataset, unless a steward says otherwise."""
+
+    update_period: str = "irregular"
+    """How often its department hands it over: a code of the table ``update_period``."""
+    sharing: str = "conditional"
+    """A code of the table ``sharing_level``."""
+    sharing_note: str | None = None
+    """The condition, or the ground on which it is not shared."""
+    description: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for column, table in (("update_period", "update_period"), ("sharing", "sharing_level")):
+            code, codes = getattr(self, column), CodeTable.load(table)
+            if code not in codes:
+                known = ", ".join(entry.code for entry in codes)
+                raise ValueError(f"{column} “{code}” is unknown; it is one of {known}")
+        return self
+
+
+class Schedule(_Part):
+    """When the job runs by itself."""
+
+    cron: str
+    """Minute, hour, day, month, weekday, on the clock of Beijing."""
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        if not croniter.is_valid(self.cron):
+            raise ValueError(
+                f"cron “{self.cron}” is none; write minute hour day month weekday, as in 0 3 * * 1"
+            )
+        return self
+
+
 class Job(_Part):
     """One dataset: what it is, where its file lies, and how its rows are read, checked and found."""
 
@@ -184,6 +222,8 @@ class Job(_Part):
     measure: dict[str, Literal["length", "area"]] = {}
     """Columns filled from the geometry: metres along it or square metres, on the ellipsoid."""
     search: Search | None = None
+    catalogue: Catalogue = Field(default_factory=Catalogue)
+    schedule: Schedule | None = None
     checks: tuple[Check, ...] = ()
     gate: Gate = Gate.model_construct()
 

@@ -6,6 +6,7 @@ from geodata.models.audit import AuditEntry, SignInAttempt
 from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, VersionedRow, field_names
 from geodata.models.base_map import BaseFeature
 from geodata.models.camera import Camera
+from geodata.models.catalogue import CatalogueEntry, DatasetAlarm
 from geodata.models.component import Component
 from geodata.models.dataset import (
     Dataset,
@@ -17,6 +18,7 @@ from geodata.models.dataset import (
 )
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
+from geodata.models.load_run import LoadRun
 from geodata.models.pipe import PipeNode, PipeSegment
 from geodata.models.saved_view import SavedView
 from geodata.models.search_entry import SearchEntry
@@ -54,10 +56,12 @@ __all__ = [
     "Base",
     "BaseFeature",
     "Camera",
+    "CatalogueEntry",
     "Community",
     "Component",
     "Credential",
     "Dataset",
+    "DatasetAlarm",
     "DatasetPublication",
     "DatasetVersion",
     "Department",
@@ -67,6 +71,7 @@ __all__ = [
     "DutyGrid",
     "Facility",
     "Feature",
+    "LoadRun",
     "Metric",
     "PipeNode",
     "PipeSegment",

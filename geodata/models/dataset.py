@@ -53,6 +53,10 @@ class Dataset(Base):
     synthetic: Mapped[bool] = mapped_column(server_default=text("false"))
     fields: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     source_note: Mapped[str | None]
+    update_period: Mapped[str | None]
+    sharing: Mapped[str | None]
+    sharing_note: Mapped[str | None]
+    description: Mapped[str | None]
     published_version_id: Mapped[int | None] = mapped_column(Integer)
 
 

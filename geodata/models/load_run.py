@@ -1,0 +1,46 @@
+"""Runs of jobs that were asked for: by hand, by schedule, by a file that arrived."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from geodata.models.base import Base
+
+Timestamp = DateTime(timezone=True)
+
+
+class LoadRun(Base):
+    """One run of a job, from being asked for to its end.
+
+    ``job_file`` is empty for a packaged job. In state ``waiting`` the source did not answer and is tried
+    again at ``next_attempt_at``; ``prepared`` is a version that waits for a second person.
+    """
+
+    __tablename__ = "load_run"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('queued', 'running', 'waiting', 'published', 'prepared', 'unchanged', 'failed')",
+            name="state",
+        ),
+        CheckConstraint("trigger IN ('hand', 'upload', 'inbox', 'schedule')", name="trigger"),
+        Index(None, "job", "id"),
+        Index("ix_load_run_open", "id", postgresql_where=text("state IN ('queued', 'running', 'waiting')")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    job: Mapped[str]
+    job_file: Mapped[str | None]
+    source: Mapped[str]
+    trigger: Mapped[str]
+    requested_by: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default=text("'queued'"))
+    phase: Mapped[str | None]
+    rows_done: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_total: Mapped[int] = mapped_column(server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    queued_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    started_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    version_id: Mapped[int | None]
+    message: Mapped[str | None]
