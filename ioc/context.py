@@ -53,8 +53,9 @@ def open_store(settings: Settings | None = None, *, keep_running: bool = False) 
         with store.owner_connection() as connection:
             if not declare_leakproof(connection):
                 log.warning(
-                    "spatial indexes stay unused under row-level security: the database's owner may not "
-                    "declare operators leakproof; let a superuser run `ioc db migrate` once"
+                    "row-level security leaves spatial indexes unused, because the database's owner may not "
+                    "declare operators leakproof: rows are found by functions instead, which is slower; "
+                    "a superuser's `ioc db migrate` mends it"
                 )
         yield store
 

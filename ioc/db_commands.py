@@ -89,8 +89,8 @@ def migrate() -> None:
     typer.echo(f"Revision {after}." if before == after else f"Revision {before or 'none'} → {after}.")
     if not trusted:
         typer.echo(
-            "The owner is no superuser, so spatial indexes stay unused under row-level security: "
-            "run `ioc db migrate` once as a superuser.",
+            "The owner is no superuser, so row-level security leaves spatial indexes unused and rows are "
+            "found by functions instead, which is slower: run `ioc db migrate` once as a superuser.",
             err=True,
         )
 

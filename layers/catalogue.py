@@ -66,7 +66,9 @@ class Catalogue:
                 log.error("departmental dataset cannot be a layer: its code is taken", dataset=dataset.code)
                 continue
             catalogue = catalogue.register(departmental_layer(dataset))
-        return catalogue
+        found_by = "index" if snapshot.policies_use_indexes else "function"
+        layers = tuple(replace(layer, found_by=found_by) for layer in catalogue.layers)
+        return replace(catalogue, layers=layers)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -123,7 +123,7 @@ def _statement(layer: Layer, dataset_ids: list[int], box: dict[str, Any]) -> tup
     ).format(
         value=class_value(layer),
         table=sql.Identifier(layer.table),
-        view=in_view(),
+        view=in_view(layer),
         rows=row_filter(layer),
     )
     return statement, {**row_parameters(layer, dataset_ids), **box}

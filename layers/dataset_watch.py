@@ -13,6 +13,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import class_row
 
 from geodata.errors import UserError
+from geodata.leakproof import ARE_LEAKPROOF, SIGNATURES
 
 log = structlog.get_logger(__name__)
 
@@ -75,11 +76,15 @@ class Publication:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every published dataset at one moment, and every publication before it."""
+    """Every published dataset at one moment, and every publication before it.
+
+    ``policies_use_indexes``: row-level security lets queries use spatial and trigram indexes.
+    """
 
     datasets: tuple[PublishedDataset, ...] = ()
     number: int = field(default=0)
     publications: tuple[Publication, ...] = ()
+    policies_use_indexes: bool = True
 
     @cached_property
     def history(self) -> dict[int, tuple[Publication, ...]]:
@@ -183,8 +188,10 @@ class DatasetWatch:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             datasets = await connection.cursor(row_factory=class_row(PublishedDataset)).execute(PUBLISHED)
             publications = await connection.cursor(row_factory=class_row(Publication)).execute(HISTORY)
+            leakproof = await connection.execute(ARE_LEAKPROOF, [SIGNATURES])
             self.snapshot = Snapshot(
                 tuple(await datasets.fetchall()),
                 self.snapshot.number + 1,
                 tuple(await publications.fetchall()),
+                await leakproof.fetchone() == (True,),
             )

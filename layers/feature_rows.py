@@ -122,7 +122,7 @@ def _statement(
     terms: list[sql.Composable] = [row_filter(layer), sql.SQL("geom IS NOT NULL")]
     parameters = {**row_parameters(layer, dataset_ids), "most": page.limit + 1}
     if page.extent is not None:
-        terms.append(in_view())
+        terms.append(in_view(layer))
         parameters |= view_parameters(page.extent)
     if page.after is not None:
         terms.append(_after(value, shown, page))

@@ -9,6 +9,7 @@ from psycopg import sql
 from geodata.store import Store
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
+from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import GEOJSON_DIGITS, visible_layer
 from layers.layer import Layer
@@ -60,7 +61,7 @@ async def identify(
 
 
 def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, float], zoom: float) -> Statement:
-    near = sql.SQL("geom_3857 && ST_Expand({point}, %(reach)s::float8)").format(point=_POINT)
+    near = in_box(layer, sql.SQL("ST_Expand({}, %(reach)s::float8)").format(_POINT))
     if layer.geometry == "polygon":
         hit = sql.SQL("ST_Intersects(geom_3857, {})").format(_POINT)
         order = sql.SQL("ST_Area(geom_3857)")

@@ -140,7 +140,8 @@ class Layer:
 
     Zooms count tiles of 512 pixels, as MapLibre does. Below ``point_min_zoom`` points are shown as counted
     clusters of the same ``cluster_class``; or, with ``thin_by``, the one with the lowest value of each spot.
-    ``filter`` narrows the layer to what a viewer asked for.
+    ``filter`` narrows the layer to what a viewer asked for. ``found_by`` is "function" where row-level
+    security leaves the spatial index unused.
     ``versions`` are those it is read from when it is shown as of an earlier moment.
     ``datasets`` limits the layer to some datasets of its table; empty, it shows all of them. ``order`` is the
     drawing and listing order, lowest first.
@@ -166,6 +167,7 @@ class Layer:
     links: tuple[Link, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     filter: Filter | None = None
+    found_by: Literal["index", "function"] = "index"
     versions: tuple[RetainedVersion, ...] = ()
     datasets: tuple[str, ...] = ()
     search_by_code: bool = False

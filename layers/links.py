@@ -8,6 +8,7 @@ from psycopg import sql
 from geodata.store import Store
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
+from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import LARGEST_ID, visible_layer
 from layers.layer import Layer, Link
@@ -72,19 +73,20 @@ def _statement(
     # Metres of Web Mercator are longer than those of the ground, by the latitude.
     parameters["reach"] = max(link.near_m, TOUCHING_METRES) / math.cos(math.radians(own["own_lat"])) * 1.01
     conditions: list[sql.Composable] = [row_filter(target)]
+    around = in_box(target, _BOX)
     if link.count_by_area:
-        conditions += [_BOX, sql.SQL("area_code ^@ %(own_code)s::text")]
+        conditions += [around, sql.SQL("area_code ^@ %(own_code)s::text")]
     elif link.matches:
-        conditions += [_BOX] if link.near_m else []
+        conditions += [around] if link.near_m else []
         conditions.append(_matches(link, values, parameters))
     elif target.geometry == "polygon":
         conditions += [
-            sql.SQL("geom_3857 && ST_Transform(%(own_place)s::geometry, 3857)"),
+            in_box(target, sql.SQL("ST_Transform(%(own_place)s::geometry, 3857)")),
             sql.SQL("ST_Intersects(geom, %(own_place)s::geometry)"),
         ]
     else:
         within = "ST_DWithin(geom::geography, %(own_geom)s::geometry::geography, %(near)s::float8)"
-        conditions += [_BOX, sql.SQL(within)]
+        conditions += [around, sql.SQL(within)]
     where = sql.SQL(" AND ").join(conditions)
     table = sql.Identifier(target.table)
     if link.count_by_area:
@@ -98,7 +100,7 @@ def _statement(
     return statement, parameters
 
 
-_BOX = sql.SQL("geom_3857 && ST_Expand(ST_Transform(%(own_geom)s::geometry, 3857), %(reach)s::float8)")
+_BOX = sql.SQL("ST_Expand(ST_Transform(%(own_geom)s::geometry, 3857), %(reach)s::float8)")
 
 
 def _matches(link: Link, values: dict[str, Any], parameters: dict[str, Any]) -> sql.Composed:

@@ -16,6 +16,7 @@ from psycopg import sql
 from geodata.coordinates.measure import geodesic_distance
 from geodata.store import Store
 from geodata.viewer import Viewer
+from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import visible_layer
 from layers.layer import Layer, Title
@@ -34,7 +35,7 @@ CANDIDATES = """
     SELECT id, {title}::text, code, ST_X(place), ST_Y(place)
     FROM (
         SELECT id, {title}, code, ST_PointOnSurface(geom) AS place FROM ioc.{table}
-        WHERE geom_3857 && ST_Expand({point}, %(reach)s::float8) AND {filter}
+        WHERE {near} AND {filter}
         ORDER BY geom_3857 <-> {point} LIMIT %(most)s
     ) AS near
 """
@@ -113,6 +114,7 @@ class NearestService:
             title=sql.Identifier(layer.title_field),
             table=sql.Identifier(layer.table),
             point=POINT,
+            near=in_box(layer, sql.SQL("ST_Expand({}, %(reach)s::float8)").format(POINT)),
             filter=row_filter(layer),
         )
         x, y = mercator(*place)

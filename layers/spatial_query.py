@@ -12,6 +12,7 @@ from geodata.coordinates.measure import geodesic_area, geodesic_length
 from geodata.store import Store
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
+from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import row_parameters, visible_layer
 from layers.layer import Layer, Summary
@@ -71,11 +72,8 @@ def inside(layer: Layer) -> sql.Composed:
             " AND (ST_CoveredBy(geom, %(shape)s::geometry)"
             " OR ST_Relate(geom, %(shape)s::geometry, 'T********'))"
         )
-    box = (
-        "geom_3857 && ST_MakeEnvelope"
-        "(%(left)s::float8, %(low)s::float8, %(right)s::float8, %(high)s::float8, 3857)"
-    )
-    return sql.SQL("{} AND {} AND {}").format(sql.SQL(box), row_filter(layer), sql.SQL(hit))
+    box = "ST_MakeEnvelope(%(left)s::float8, %(low)s::float8, %(right)s::float8, %(high)s::float8, 3857)"
+    return sql.SQL("{} AND {} AND {}").format(in_box(layer, sql.SQL(box)), row_filter(layer), sql.SQL(hit))
 
 
 def class_column(summary: Summary) -> sql.Composable:

@@ -4,13 +4,14 @@ What comes out is generalised by zoom and, where a tile would still be too big, 
 layer is meant to have, each further step shows less.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from psycopg import sql
 
 from geodata.models import VERSIONED_MODELS
+from layers.box import in_box
 from layers.layer import Layer, Property
 
 EXTENT = 4096
@@ -23,6 +24,8 @@ MOST_FEATURES = (None, 4000, 1000, 250, 60)
 """Lines or areas of a tile, the largest first, by step."""
 STEPS = len(CELLS)
 MERGE_LINES_BELOW = 14
+NARROW_TILES_FROM = 13
+"""Wider tiles hold much of a district: where policies leave the index unused, the table is read at once."""
 STATEMENTS_KEPT = 5000
 """Enough for every shipped layer, zoom and step; filtered ones come and go."""
 
@@ -66,6 +69,8 @@ def tile_parameters(layer: Layer, tile: TileAddress, dataset_ids: list[int]) -> 
 @lru_cache(STATEMENTS_KEPT)
 def tile_statement(layer: Layer, zoom: int, step: int) -> bytes:
     """SELECT of one value, the layer's Mapbox vector tile, at a zoom and a step of generalisation."""
+    if zoom < NARROW_TILES_FROM:
+        layer = replace(layer, found_by="index")
     if layer.geometry == "point":
         individual = zoom >= layer.point_min_zoom and step == 0
         if individual:
@@ -226,7 +231,7 @@ def _filter(layer: Layer, buffer: int) -> sql.Composed:
     around = sql.SQL("ST_TileEnvelope(%(z)s::int, %(x)s::int, %(y)s::int, margin => {})").format(
         sql.Literal(buffer / EXTENT)
     )
-    return sql.SQL("geom_3857 && {around} AND {rows}").format(around=around, rows=row_filter(layer))
+    return sql.SQL("{} AND {}").format(in_box(layer, around), row_filter(layer))
 
 
 def row_filter(layer: Layer) -> sql.Composed:

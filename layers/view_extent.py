@@ -4,19 +4,21 @@ from typing import Any
 
 from psycopg import sql
 
+from layers.box import in_box
+from layers.layer import Layer
 from layers.mercator import mercator
 
 Extent = tuple[float, float, float, float]
 """West, south, east, north in degrees of CGCS2000."""
 
 
-def in_view() -> sql.SQL:
-    """Rows that reach into the view; parameters of ``view_parameters``.
+def in_view(layer: Layer) -> sql.Composed:
+    """Rows of the layer that reach into the view; parameters of ``view_parameters``.
 
     The index knows boxes to a metre only, so what it finds is looked at again.
     """
-    view = "ST_MakeEnvelope(%(vw)s::float8, %(vs)s::float8, %(ve)s::float8, %(vn)s::float8, 3857)"
-    return sql.SQL(f"geom_3857 && {view} AND ST_Intersects(geom_3857, {view})")
+    view = sql.SQL("ST_MakeEnvelope(%(vw)s::float8, %(vs)s::float8, %(ve)s::float8, %(vn)s::float8, 3857)")
+    return sql.SQL("{} AND ST_Intersects(geom_3857, {})").format(in_box(layer, view), view)
 
 
 def view_parameters(extent: Extent) -> dict[str, Any]:

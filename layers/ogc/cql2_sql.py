@@ -8,6 +8,8 @@ import shapely
 from psycopg import sql
 from shapely.geometry.base import BaseGeometry
 
+from layers.box import in_box
+from layers.layer import Layer
 from layers.ogc.cql2 import (
     SPATIAL,
     All,
@@ -63,9 +65,10 @@ class Conditions:
             return sql.SQL("{} = ANY ({})").format(value, queryable.value())
         return sql.SQL("{} = {}").format(queryable.value(), value)
 
-    def intersects(self, area: BaseGeometry) -> sql.Composed:
-        """The feature meets an area in CGCS2000 degrees."""
-        return self._spatial("ST_Intersects", area)
+    def intersects(self, area: BaseGeometry, layer: Layer) -> sql.Composed:
+        """The feature of the layer meets an area in CGCS2000 degrees."""
+        exact = self._spatial("ST_Intersects", area)
+        return sql.SQL("{} AND {}").format(in_box(layer, self._box(area)), exact)
 
     def of(self, condition: Condition, system: ReferenceSystem) -> sql.Composable:
         """SQL of a condition, its geometries given in ``system``.
@@ -187,6 +190,9 @@ class Conditions:
         exact = sql.SQL("{}(geom, {})").format(sql.Identifier(function.lower()), given)
         if function == "ST_Disjoint":
             return exact
-        # The index is over EPSG:3857.
+        return sql.SQL("(geom_3857 && {} AND {})").format(self._box(shape), exact)
+
+    def _box(self, shape: BaseGeometry) -> sql.Composed:
+        """The box of a geometry in EPSG:3857, in which the index is."""
         edges = [self.parameter(edge, sql.SQL("float8")) for edge in mercator_bounds(shape)]
-        return sql.SQL("(geom_3857 && ST_MakeEnvelope({}, {}, {}, {}, 3857) AND {})").format(*edges, exact)
+        return sql.SQL("ST_MakeEnvelope({}, {}, {}, {}, 3857)").format(*edges)

@@ -88,7 +88,7 @@ def read_query(collection: Collection, asked: Mapping[str, str], systems: Refere
     parts: list[sql.Composable] = []
     if "bbox" in asked:
         frame = systems.named(asked.get("bbox-crs"), "bbox-crs")
-        parts.append(conditions.intersects(bounding_box(asked["bbox"], frame)))
+        parts.append(conditions.intersects(bounding_box(asked["bbox"], frame), collection.layer))
     if "datetime" in asked:
         parts.append(_during(conditions, time_property(collection.properties), asked["datetime"]))
     if asked.get("filter-lang", "cql2-text") not in FILTER_LANGUAGES:
