@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -14,7 +14,7 @@ def upgrade() -> None:
     # The driver's own connection takes a file of statements, and leaves the % of format() alone.
     connection = op.get_bind().connection.driver_connection
     assert connection is not None, "Alembic runs on a live connection"
-    connection.execute(Path(__file__).with_name("0008_rights_in_query.sql").read_text(encoding="utf-8"))
+    connection.execute(Path(__file__).with_name("0009_rights_in_query.sql").read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
