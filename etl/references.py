@@ -38,6 +38,7 @@ class References:
         self._connection: Connection[Any] | None = None
         self._state: dict[str, str] = {}
         self._tables: dict[tuple[str, str], Published] = {}
+        self._columns: dict[tuple[str, str, tuple[str, ...]], pd.DataFrame] = {}
 
     def use(self, connection: Connection[Any], tables: Collection[str]) -> str:
         """Read through this connection from now on; returns what identifies the published versions."""
@@ -58,6 +59,20 @@ class References:
             self._tables = {known: rows for known, rows in self._tables.items() if known[0] != name}
             self._tables[key] = self._read(name)
         return self._tables[key]
+
+    def columns(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        """These columns of a table's published rows, indexed by code."""
+        key = (name, self._state.get(name, ""), columns)
+        if key not in self._columns:
+            self._columns = {known: rows for known, rows in self._columns.items() if known[0] != name}
+            assert self._connection is not None, "use() comes first"
+            statement = sql.SQL("SELECT code, {} FROM ioc.{} ORDER BY code").format(
+                sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(name)
+            )
+            rows = self._connection.execute(statement, binary=True).fetchall()
+            frame = pd.DataFrame(rows, columns=["code", *columns]).set_index("code")
+            self._columns[key] = pd.DataFrame(frame[~frame.index.duplicated()])
+        return self._columns[key]
 
     def _read(self, name: str) -> Published:
         assert self._connection is not None, "use() comes first"

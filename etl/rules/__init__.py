@@ -4,7 +4,21 @@ A rule is a function of the rows and its own parameters, registered under its na
 ``[[checks]]`` with those parameters and a severity: rows with an error are refused, with a warning flagged.
 """
 
-from etl.rules import cell, code, place
+from etl.rules import cell, code, pipe_flow, pipe_meeting, pipe_node, pipe_segment, pipe_topology, place
 from etl.rules.finding import RULES, Finding, Note, Words, rule
 
-__all__ = ["RULES", "Finding", "Note", "Words", "cell", "code", "place", "rule"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Note",
+    "Words",
+    "cell",
+    "code",
+    "pipe_flow",
+    "pipe_meeting",
+    "pipe_node",
+    "pipe_segment",
+    "pipe_topology",
+    "place",
+    "rule",
+]
