@@ -133,6 +133,12 @@ class Check(_Part):
     def parameters(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Target columns that the parameters name."""
+        named = [self.parameters[key] for key in ("column", "other", "after") if key in self.parameters]
+        return frozenset([*named, *self.parameters.get("columns", ())])
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.rule not in RULES:
@@ -272,8 +278,11 @@ class Job(_Part):
             raise ValueError(
                 "fields.code is missing: name the column that identifies a row, or code = {row = true}"
             )
+        known = columns | {attribute.name for attribute in self.attributes}
         for check in self.checks:
             self._check_not_weakened(check)
+            for column in sorted(check.columns - known):
+                raise ValueError(f"rule “{check.rule}”: table {self.target} has no column “{column}”")
         if self.attributes and self.model is not DepartmentalFeature:
             raise ValueError("attributes belong to target departmental_feature only")
         return self
@@ -283,7 +292,7 @@ class Job(_Part):
         column = check.parameters.get("column")
         table = self.model.__table__.columns
         demanded = check.rule in ("given", "unique") and column == "code"
-        demanded |= check.rule == "given" and column in table and not table[column].nullable
+        demanded |= check.rule == "given" and str(column) in table and not table[column].nullable
         if check.severity == "error":
             return
         if check.rule == "geometry":

@@ -13,6 +13,17 @@ LEAST, GREATEST = (-180.0, -89.0, -180.0, -89.0), (180.0, 89.0, 180.0, 89.0)
 """Bounds in degrees beyond which a place cannot be drawn."""
 
 
+class Columns(dict[str, pd.Series]):
+    """Columns by name; one that the job does not fill is empty."""
+
+    def __init__(self, columns: dict[str, pd.Series], length: int) -> None:
+        super().__init__(columns)
+        self._length = length
+
+    def __missing__(self, _name: str) -> pd.Series:
+        return pd.Series([None] * self._length, dtype="str")
+
+
 @dataclass
 class Rows:
     """All columns have the same length and order as the delivery's rows.
@@ -40,6 +51,7 @@ class Rows:
     refused: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
+        self.columns = Columns(self.columns, len(self.source_row))
         self.refused = np.zeros(len(self.source_row), dtype=bool)
 
     def __len__(self) -> int:

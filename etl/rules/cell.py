@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from etl.rows import Rows
 from etl.rules.finding import Finding, Said, each, nothing, of, rule, written
@@ -56,11 +57,19 @@ def within_range(rows: Rows, column: str, min: float | None = None, max: float |
     values = rows.columns[column].astype("float64")
     below = (values < min) if min is not None else False
     above = (values > max) if max is not None else False
-    limits = f"{'' if min is None else f'{min:g}'}–{'' if max is None else f'{max:g}'}"
+    if min is not None and max is not None:
+        zh, en = f"超出 {min:g}–{max:g}", f"outside {min:g}–{max:g}"
+    else:
+        zh, en = (
+            (f"大于 {max:g}", f"more than {max:g}")
+            if min is None
+            else (f"小于 {min:g}", f"less than {min:g}")
+        )
     name = rows.source_name(column)
 
     def fits(value: float) -> bool:
-        return (min is None or value >= min) and (max is None or value <= max)
+        """With both limits given, a change of unit by chance into them is unlikely."""
+        return min is not None and max is not None and min < value < max
 
     def say(value: float) -> Said:
         other = next((value * f for f in (0.001, 1000.0, 0.01, 100.0) if value and fits(value * f)), None)
@@ -68,7 +77,7 @@ def within_range(rows: Rows, column: str, min: float | None = None, max: float |
             ("核对数值", "check the value") if other is None
             else (f"核对单位：换算后为 {other:g}", f"check the unit: it would be {other:g}")
         )  # fmt: skip
-        return f"“{name}”为 {value:g}，超出 {limits}", f"“{name}” is {value:g}, outside {limits}", *advice
+        return f"“{name}”为 {value:g}，{zh}", f"“{name}” is {value:g}, {en}", *advice
 
     broken = pd.Series(below | above, index=values.index).fillna(False)
     return Finding(broken.to_numpy(dtype=bool), column, each(say, of(values)))
@@ -148,6 +157,10 @@ def date_order(rows: Rows, column: str, after: str) -> Finding:
 def _days(values: pd.Series) -> Any:
     """Days as datetime64[D]; a year alone is its first day, what is no date NaT, which compares false."""
     days = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[D]")
+    if isinstance(values.dtype, pd.ArrowDtype):
+        given_days = values.notna().to_numpy()
+        days[given_days] = pa.array(values[given_days]).cast(pa.int32()).to_numpy(zero_copy_only=False)
+        return days
     for row, value in enumerate(values.astype(object)):
         if isinstance(value, date):
             days[row] = np.datetime64(value, "D")

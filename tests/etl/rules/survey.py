@@ -34,7 +34,7 @@ class PublishedPoints:
         return Published(codes, np.full(len(codes), None), places, np.full(len(codes), None))
 
     def columns(self, _name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        return self.points.set_index("code")[list(columns)]
+        return pd.DataFrame(self.points.set_index("code")[list(columns)])
 
 
 def node(code: str, place: shapely.Point, ground: float = 25.0, **more: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def survey(pipes: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> Rows:
     places = {one["code"]: one["geom"] for one in nodes}
     lines = [
         one.get("geom") or shapely.LineString([places[one["start_node"]], places[one["end_node"]]])
-        if one["start_node"] in places and one["end_node"] in places or one.get("geom")
+        if (one["start_node"] in places and one["end_node"] in places) or one.get("geom")
         else None
         for one in pipes
     ]

@@ -1,4 +1,4 @@
-"""Rules about single pipes, each with rows worked out by hand: one that breaks it and one that just does not."""
+"""Rules about single pipes, each with rows worked out by hand: some break it, some just do not."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_d08_invert_above_ground(down: float, breaks: bool) -> None:
     ],
 )
 def test_d08_cover(down: float, more: dict[str, Any], breaks: bool) -> None:
-    limit = {"paths": ["巷"]} if "pressure" not in more else {"carriageway_m": 0.699}
+    limit: dict[str, Any] = {"paths": ["巷"]} if "pressure" not in more else {"carriageway_m": 0.699}
     assert codes("cover", pipe("A", "B", 22.0, down, **more), **limit) == ["A-B"] * breaks
 
 
