@@ -16,6 +16,7 @@ _WIDE = {0xFEE0 + code: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B)
 _WIDE |= {0x3000: 0x20, 0x00A0: 0x20, 0x200B: None, 0xFEFF: None}
 _WIDE |= dict.fromkeys((*range(32), 127), 32)
 _NEEDS_CLEANING = "[\\x00-\\x1f\\x7f\u00a0\u200b\u3000\ufeff０-９Ａ-Ｚａ-ｚ]"
+_NUMBER_SIGNS = str.maketrans({",": None, "，": None, "．": ".", "－": "-", "−": "-", "＋": "+"})
 _TIME = r"[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?"
 _DATE = re.compile(rf"(\d{{4}})(?:[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?|(\d{{2}})(\d{{2}}))(?:{_TIME})?")
 
@@ -63,7 +64,7 @@ def as_numbers(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
         numbers = values.astype("float64")
         given = numbers.notna().to_numpy()
     else:
-        texts = pd.Series(as_text(values), dtype="str").str.replace(",", "")
+        texts = pd.Series(as_text(values), dtype="str").str.translate(_NUMBER_SIGNS)
         numbers = pd.Series(pd.to_numeric(texts, errors="coerce"), dtype="float64")
         given = texts.notna().to_numpy()
     plain = numbers.to_numpy(dtype=np.float64)

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+import shapely
 from pyproj import CRS
 
 from geodata.errors import UserError
@@ -75,6 +76,27 @@ class Source(ABC):
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def geometry_type(shapes: np.ndarray) -> str | None:
+    """The kind of all geometries, ``Unknown`` where there are several, None where there are none."""
+    kinds = np.unique(shapely.get_type_id(shapes))
+    kinds = kinds[kinds >= 0]
+    if not len(kinds):
+        return None
+    return _KINDS[kinds[0]] if len(kinds) == 1 else "Unknown"
+
+
+_KINDS = (
+    "Point",
+    "LineString",
+    "LinearRing",
+    "Polygon",
+    "MultiPoint",
+    "MultiLineString",
+    "MultiPolygon",
+    "GeometryCollection",
+)
 
 
 def joined(parts: list[Delivery]) -> Delivery:

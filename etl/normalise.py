@@ -9,10 +9,12 @@ import pyarrow as pa
 import shapely
 
 from etl.cell_values import as_dates, as_numbers, as_text
+from etl.coordinate_columns import split_positions
 from etl.delivery import Delivery
 from etl.job import Code, Column, Job
 from etl.references import References
 from etl.rows import Rows
+from etl.source_options import SourceOptions
 from geodata import area_code, component_code, credit_code, device_code
 from geodata.arrow_call import join_texts
 from geodata.binary_copy import postgres_type
@@ -85,15 +87,12 @@ def stated_frame(job: Job, delivery: Delivery) -> tuple[Frame, DatumParameters |
 
 
 def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
-    if job.source.x and job.source.y:
+    if (job.source.x and job.source.y) or job.source.xy:
         frame, parameters = stated_frame(job, delivery)
-        rows.sources |= {"x": job.source.x, "y": job.source.y}
-        rows.geometry, rows.swapped = _points(
-            series(delivery.attributes, job.source.x),
-            series(delivery.attributes, job.source.y),
-            frame,
-            parameters,
-        )
+        names = (job.source.xy or job.source.x or "", job.source.xy or job.source.y or "")
+        rows.sources |= dict(zip("xy", names, strict=True))
+        x, y = _coordinate_columns(job.source, delivery.attributes)
+        rows.geometry, rows.swapped = _points(x, y, frame, parameters)
         return
     if delivery.geometry is None:
         rows.geometry = np.full(len(delivery), None, dtype=object)
@@ -104,6 +103,12 @@ def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
         if frame not in (CGCS2000, WGS84):
             geometry = convert_geometries(geometry, frame, CGCS2000, parameters)
     rows.geometry, rows.repaired = _mended(_single(geometry, rows.geometry_type))
+
+
+def _coordinate_columns(source: SourceOptions, attributes: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    if source.xy:
+        return split_positions(series(attributes, source.xy))
+    return series(attributes, source.x or ""), series(attributes, source.y or "")
 
 
 def _points(

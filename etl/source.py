@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from etl.coordinate_columns import read_geometries
 from etl.delivery import Delivery, SourceError, joined
+from etl.header_row import fold
 from etl.job import Job
 from etl.source_format import open_source, sidecars
 
@@ -37,15 +39,21 @@ def source_files(path: Path) -> tuple[Path, ...]:
 def read_chunks(job: Job, path: Path, rows: int) -> Iterator[Delivery]:
     """Read a job's file, at most ``rows`` rows at a time, in the file's order.
 
+    Columns whose names differ from the job's in spaces, width or case, or that a shapefile cut to ten bytes,
+    get the job's names; geometries written as text are read.
+
     Raises:
         SourceError: missing, damaged, without the layer, sheet or columns the job names, or without rows.
     """
     empty = True
     with open_source(path, job.source) as source:
         for part in source.chunks(job.source.layer_name, rows):
+            part.attributes = part.attributes.rename(columns=_job_names(job, list(part.attributes.columns)))
             if empty:
                 _check_columns(job, path, part.attributes)
             empty = False
+            if job.source.wkt:
+                part.geometry, part.crs = read_geometries(pd.Series(part.attributes[job.source.wkt]))
             yield part
     if empty:
         raise SourceError(f"{path} has no rows; nothing was loaded.")
@@ -56,20 +64,40 @@ def read_source(job: Job, path: Path) -> Delivery:
     return joined(list(read_chunks(job, path, sys.maxsize)))
 
 
-def source_columns(job: Job) -> dict[str, str]:
-    """Columns of the file the job reads → the key of the job that names them."""
+def source_columns(job: Job, *, optional: bool = False) -> dict[str, str]:
+    """Columns of the file the job reads → the key of the job that names them; optional ones too if asked."""
     named: dict[str, str] = {}
     for target, column in job.fields.items():
-        if not column.optional:
+        if optional or not column.optional:
             for name in (*([column.source] if column.source else []), *column.join):
                 named.setdefault(name, f"fields.{target}")
     for attribute in job.attributes:
-        if attribute.source.source and not attribute.source.optional:
+        if attribute.source.source and (optional or not attribute.source.optional):
             named.setdefault(attribute.source.source, f"attributes.{attribute.name}")
-    for key in ("x", "y"):
+    for key in ("x", "y", "xy", "wkt"):
         if name := getattr(job.source, key):
             named.setdefault(name, f"source.{key}")
     return named
+
+
+def _job_names(job: Job, columns: list[str]) -> dict[str, str]:
+    """Columns of the file → the names the job has for them, where they differ and only one fits."""
+    renamed: dict[str, str] = {}
+    for name in source_columns(job, optional=True):
+        if name in columns:
+            continue
+        same = [column for column in columns if fold(column) == fold(name)]
+        cut = [column for column in columns if column in _cut_names(name)]
+        fitting = same or cut
+        if len(fitting) == 1 and fitting[0] not in renamed:
+            renamed[fitting[0]] = name
+    return renamed
+
+
+def _cut_names(name: str) -> set[str]:
+    """What a shapefile leaves of a long name: ten bytes, without the half of a character at the end."""
+    cut = {name.encode(encoding)[:10].decode(encoding, errors="ignore") for encoding in ("gb18030", "utf-8")}
+    return cut - {name}
 
 
 def _check_columns(job: Job, path: Path, attributes: pd.DataFrame) -> None:

@@ -15,14 +15,25 @@ class SourceOptions(BaseModel):
     """Name of a format; default: by the file's ending."""
     layer: str | None = None
     sheet: str | None = None
-    header_row: int = Field(default=1, ge=1)
+    header_row: int | None = Field(default=None, ge=1)
+    """Default: the first row that looks like a header."""
     header_contains: tuple[str, ...] = ()
     """Column names by which the header row is found, where titles stand above it."""
     encoding: str | None = None
     delimiter: str | None = None
     """Default: the one of comma, semicolon, tab and bar that the header shows."""
+    labels: str | None = None
+    """DXF: the drawing's layer whose texts are joined to what they stand at; default: all texts."""
+    label_distance: float | None = Field(default=None, gt=0)
+    """DXF: texts at most this far from a geometry (drawing units), or inside it, become its ``label``."""
+    closed_lines_as_areas: bool = False
+    """DXF: closed polylines are polygons."""
     x: str | None = None
     y: str | None = None
+    xy: str | None = None
+    """Column with both coordinates, such as ``114.3,30.5``; easting first unless letters say otherwise."""
+    wkt: str | None = None
+    """Column with geometries as WKT, EWKT or WKB in hexadecimal digits."""
     crs: str | None = None
     """Frame of the coordinates; needed with x and y, and overrides what a file says of itself."""
     parameters: str | None = None
@@ -37,6 +48,8 @@ class SourceOptions(BaseModel):
     def _coordinates(self) -> Self:
         if (self.x is None) != (self.y is None):
             raise ValueError("give both x and y or none of them")
-        if self.x and not (self.crs or self.parameters):
+        if sum(map(bool, (self.x, self.xy, self.wkt))) > 1:
+            raise ValueError("give x and y, or xy, or wkt: one of them")
+        if (self.x or self.xy) and not (self.crs or self.parameters):
             raise ValueError("coordinates in columns need crs, such as GCJ-02 or EPSG:4547")
         return self

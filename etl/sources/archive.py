@@ -147,30 +147,43 @@ def _unpack_zip(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-            _check_size(path, members)
+            _check_count(path, members)
             for member in members:
-                target = folder / _safe_name(path, member)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as packed:
-                    _copy(path, packed, target, member.file_size)
+                unpack_member(path, archive, member, folder / _safe_name(path, member))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise SourceError(f"{path} is damaged or no zip archive ({error}): deliver it again.") from error
     except (OSError, RuntimeError) as error:
         raise SourceError(f"{path} cannot be unpacked ({error}): pack it again.") from error
 
 
-def _check_size(path: Path, members: list[zipfile.ZipInfo]) -> None:
+def _check_count(path: Path, members: list[zipfile.ZipInfo]) -> None:
     total = sum(member.file_size for member in members)
-    grown = [m for m in members if m.file_size > max(MOST_GROWTH * m.compress_size, _SMALL)]
-    if len(members) > MOST_MEMBERS or total > MOST_BYTES or grown:
+    if len(members) > MOST_MEMBERS or total > MOST_BYTES:
         raise SourceError(
             f"{path} would unpack into {len(members)} files of {total >> 20} MiB, more than is safe: "
             "deliver it unpacked."
         )
-    if any(member.flag_bits & 1 for member in members):
-        raise SourceError(f"{path} is locked with a password: pack it without one.")
     if total > shutil.disk_usage(tempfile.gettempdir()).free * 0.9:
         raise SourceError(f"{path} needs {total >> 20} MiB of disk to unpack, which are not free.")
+
+
+def unpack_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
+    """One member written to ``target``.
+
+    Raises:
+        SourceError: it is locked, damaged, or grows beyond measure.
+    """
+    if member.flag_bits & 1:
+        raise SourceError(f"{path} is locked with a password: pack it without one.")
+    if member.file_size > min(max(MOST_GROWTH * member.compress_size, _SMALL), MOST_BYTES):
+        raise SourceError(f"{path} unpacks into more than is safe: deliver it unpacked.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with archive.open(member) as packed:
+            _copy(path, packed, target, member.file_size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise SourceError(f"{path} is damaged ({error}): deliver it again.") from error
+    return target
 
 
 def _safe_name(path: Path, member: zipfile.ZipInfo) -> PurePosixPath:

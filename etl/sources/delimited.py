@@ -1,22 +1,24 @@
 """CSV as departments save it: UTF-8 with or without BOM, UTF-16 or GB18030; quoted line breaks kept."""
 
-import codecs
+import csv
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
 from etl.arrow_chunks import tables_of
 from etl.delivery import Delivery, Source, SourceError, SourceLayer
+from etl.header_row import SEARCHED, find_header, unique_names
 from etl.source_format import SourceFormat
 from etl.source_options import SourceOptions
+from etl.text_encoding import shown, text_encoding
 
 _BLOCK = 1 << 24
-_HEADER_SEARCHED = 30
+_LONGEST_LINE = 1 << 20
 _DELIMITERS = ",\t;|"
 
 
@@ -27,10 +29,9 @@ class DelimitedSource(Source):
         self.path = path
         self.encoding = text_encoding(path, options.encoding)
         with path.open(encoding=self.encoding, newline="") as file:
-            lines = [file.readline() for _ in range(max(_HEADER_SEARCHED, options.header_row))]
-        self.header_row = _header_row(path, lines, options)
-        header = lines[self.header_row - 1]
-        self.delimiter = options.delimiter or max(_DELIMITERS, key=header.count)
+            lines = [file.readline(_LONGEST_LINE) for _ in range(max(SEARCHED, options.header_row or 0))]
+        self.delimiter = options.delimiter or max(_DELIMITERS, key=lambda one: _usual(lines, one))
+        self.header_row = self._find_header(lines, options)
         self.names = self._header()
 
     def layers(self) -> list[SourceLayer]:
@@ -40,7 +41,7 @@ class DelimitedSource(Source):
                 self.path.stem,
                 rows,
                 fields=dict.fromkeys(self.names, "text"),
-                encoding=self.encoding.removesuffix("-sig").upper(),
+                encoding=shown(self.encoding),
             )
         ]
 
@@ -50,13 +51,36 @@ class DelimitedSource(Source):
             yield Delivery(self.path, table.to_pandas(), np.arange(begin, begin + len(table)))
             begin += len(table)
 
+    def _find_header(self, lines: list[str], options: SourceOptions) -> int:
+        """Number of the line in which the header begins."""
+        if options.header_row is not None:
+            return options.header_row
+        reader = csv.reader(lines, delimiter=self.delimiter)
+        begins, records = [], []
+        at = 0
+        with suppress(csv.Error):
+            for record in reader:
+                begins.append(at + 1)
+                records.append(record)
+                at = reader.line_num
+        header = find_header(records, options.header_contains)
+        if header is None:
+            raise SourceError(
+                f"{self.path} has no header row with {', '.join(options.header_contains)} in its first "
+                f"{SEARCHED} lines."
+            )
+        return begins[header] if begins else 1
+
     def _header(self) -> list[str]:
         with self._text() as text:
             try:
-                header = pd.read_csv(text, sep=self.delimiter, nrows=0, dtype=str)
-            except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-                raise SourceError(f"{self.path} is empty: deliver it again.") from error
-        return [str(name).strip() for name in header.columns]
+                names = next(csv.reader(text, delimiter=self.delimiter), [])
+            except csv.Error as error:
+                raise SourceError(f"{self.path} is no proper CSV: {error}.") from error
+        names = [" ".join(name.split()) for name in names]
+        if not any(names):
+            raise SourceError(f"{self.path} is empty: deliver it again.")
+        return unique_names([name or f"Column {at}" for at, name in enumerate(names, start=1)])
 
     def _text(self) -> io.TextIOWrapper:
         """The file from its header on."""
@@ -107,45 +131,9 @@ class _Utf8(io.RawIOBase):
         return given
 
 
-def text_encoding(path: Path, stated: str | None) -> str:
-    """The encoding of a text file: the stated one if it fits, else by mark, else UTF-8 or GB18030.
-
-    Raises:
-        SourceError: it is text in none of them.
-    """
-    tried = [stated] if stated else ["utf-8-sig", "gb18030"]
-    with path.open("rb") as file:
-        if not stated and file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            tried = ["utf-16"]
-    for name in tried:
-        try:
-            if _decodes(path, name):
-                return name
-        except LookupError as error:
-            raise SourceError(f"The encoding “{name}” stated for {path} is unknown.") from error
-    raise SourceError(f"{path} is not text in {' or '.join(tried)}: save it as CSV UTF-8.")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    try:
-        with path.open(encoding=encoding) as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeError:
-        return False
-    return True
-
-
-def _header_row(path: Path, lines: list[str], options: SourceOptions) -> int:
-    if not options.header_contains:
-        return options.header_row
-    for number, line in enumerate(lines, start=1):
-        if all(word in line for word in options.header_contains):
-            return number
-    raise SourceError(
-        f"{path} has no header row with {', '.join(options.header_contains)} in its first "
-        f"{_HEADER_SEARCHED} rows."
-    )
+def _usual(lines: list[str], delimiter: str) -> float:
+    """How often a line has the delimiter, titles above the table left aside."""
+    return float(np.median([line.count(delimiter) for line in lines if line.strip()] or [0]))
 
 
 FORMAT = SourceFormat("csv", (".csv", ".txt", ".tsv"), DelimitedSource)

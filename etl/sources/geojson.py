@@ -1,15 +1,14 @@
 """GeoJSON, also one feature a line, and Esri JSON: whole, in UTF-8, and not one page of many."""
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
 from etl.delivery import SourceError
 from etl.source_format import SourceFormat
 from etl.source_options import SourceOptions
-from etl.sources.delimited import text_encoding
 from etl.sources.vector import VectorSource, first_line
+from etl.text_encoding import text_encoding, transcode
 
 _WHOLLY_PARSED = 50_000_000
 _LINES = (".geojsonl", ".geojsons", ".ndjson", ".jsonl")
@@ -29,7 +28,7 @@ class GeoJsonSource(VectorSource):
             if encoding == "utf-8-sig":
                 self.opened.symlink_to(path.absolute())
             else:
-                _transcode(path, encoding, self.opened)
+                transcode(path, encoding, self.opened)
         try:
             _check(path, self.opened, lined=lined)
         except SourceError:
@@ -39,11 +38,6 @@ class GeoJsonSource(VectorSource):
     def close(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
-
-
-def _transcode(path: Path, encoding: str, copy: Path) -> None:
-    with path.open(encoding=encoding) as file, copy.open("w", encoding="utf-8") as written:
-        shutil.copyfileobj(file, written)
 
 
 def _check(path: Path, opened: Path, *, lined: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from etl.source_format import SourceFormat
 from etl.source_options import SourceOptions
 from etl.sources.vector import VectorSource
-from etl.sources.xml_prolog import check_xml
+from etl.xml_prolog import check_xml
 
 
 class GmlSource(VectorSource):

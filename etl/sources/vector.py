@@ -1,5 +1,6 @@
 """GeoPackage, Shapefile, GeoJSON and whatever else GDAL knows, read through Arrow."""
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,17 @@ _BATCH = 65_536
 class VectorSource(Source):
     """A file or folder that GDAL opens; ``opened`` is what GDAL gets where that is not the file itself."""
 
-    def __init__(self, path: Path, encoding: str | None = None, opened: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        encoding: str | None = None,
+        opened: Path | None = None,
+        open_options: dict[str, Any] | None = None,
+    ) -> None:
         self.path = path
         self.encoding = encoding
         self.opened = opened or path
+        self.open_options = open_options or {}
 
     def layers(self) -> list[SourceLayer]:
         return [self._layer(name) for name in self._names()]
@@ -45,6 +53,7 @@ class VectorSource(Source):
                 encoding=self.encoding,
                 batch_size=min(rows, _BATCH),
                 use_pyarrow=True,
+                **self.open_options,
             ) as (meta, reader),
         ):
             for table in tables_of(reader, rows):
@@ -68,13 +77,17 @@ class VectorSource(Source):
     def _layer(self, name: str) -> SourceLayer:
         with one_sentence(self.path):
             info = pyogrio.read_info(
-                self.opened, layer=name, encoding=self.encoding, force_feature_count=True
+                self.opened,
+                layer=name,
+                encoding=self.encoding,
+                force_feature_count=True,
+                **self.open_options,
             )
         return SourceLayer(
             name,
             info["features"],
             info["geometry_type"],
-            dict(zip(info["fields"].tolist(), map(_kind, info["dtypes"].tolist()), strict=True)),
+            fields_of(info),
             self.encoding or info["encoding"],
             _crs(info["crs"]),
         )
@@ -131,7 +144,19 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     """Whole numbers stay whole beside empty cells: a code of 17 digits would lose its last ones."""
     whole = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
     whole[pa.int64()] = pd.Int64Dtype()
+    for place, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type):
+            texts = [
+                None if cell is None else json.dumps(cell, ensure_ascii=False, default=str)
+                for cell in table.column(place).to_pylist()
+            ]
+            table = table.set_column(place, column.name, pa.array(texts, pa.large_string()))
     return table.to_pandas(date_as_object=False, types_mapper=whole.get)
+
+
+def fields_of(info: dict[str, Any]) -> dict[str, str]:
+    """Columns and their types, as ``SourceLayer`` names them, of what pyogrio tells of a layer."""
+    return dict(zip(info["fields"].tolist(), map(_kind, info["dtypes"].tolist()), strict=True))
 
 
 def _kind(dtype: str) -> str:
