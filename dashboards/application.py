@@ -5,9 +5,10 @@ from typing import Any
 
 import dash
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
 
 from dashboards.one_map import one_map
-from dashboards.page_frame import ASSETS, page_frame
+from dashboards.page_frame import ASSETS, GRID_PREFIX, grid_folder, page_frame
 from dashboards.wording import texts
 
 
@@ -31,6 +32,8 @@ class MapSettings:
 def create_dash(server: FastAPI, settings: MapSettings) -> dash.Dash:
     """The Dash application on ``server``; own routes must be on it before, since Dash takes the rest."""
     data = settings.as_page_data()
+    # Before Dash's own assets; the version in the path keeps a browser from mixing parts of two.
+    server.mount(f"{GRID_PREFIX}/{{version}}", StaticFiles(directory=grid_folder()))
     app = dash.Dash(
         __name__,
         server=server,  # pyright: ignore[reportArgumentType] -- typed for Flask, documented for FastAPI

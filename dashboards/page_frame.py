@@ -6,12 +6,15 @@ binding, both after dash-leaflet and before the renderer) and because Dash sorts
 
 import hashlib
 import json
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import styles
 from dashboards.wording import LANGUAGES, texts
 
+GRID_PREFIX = "/assets/grid"
 ASSETS = Path(__file__).parent / "assets"
 STYLESHEETS = (
     "vendor/maplibre-gl.css",
@@ -38,6 +41,8 @@ SCRIPTS = (
     "status_bar.js",
     "filter_builder.js",
     "legend_counts.js",
+    "grid_library.js",
+    "table_columns.js",
     "feature_table.js",
     "layer_statistics.js",
     "view_state.js",
@@ -94,6 +99,7 @@ def page_frame(settings: dict[str, Any]) -> str:
         "themes": {theme: styles.theme_tokens(theme) for theme in styles.THEMES},
         "base_map": {theme: styles.base_map(theme) for theme in styles.THEMES},
         "symbols": styles.symbols(),
+        "grid_library": grid_url(),
     }
     return FRAME.format(
         icon=asset_url("emblem.svg"),
@@ -121,6 +127,19 @@ def asset_url(name: str) -> str:
     path = ASSETS / name
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "missing"
     return f"/assets/{name}?v={mark}"
+
+
+def grid_folder() -> Path:
+    """Where dash-ag-grid keeps its scripts. It is not imported: Dash would put them all on the first page."""
+    found = find_spec("dash_ag_grid")
+    assert found is not None, "a dependency of the project"
+    assert found.submodule_search_locations is not None, "a package"
+    return Path(found.submodule_search_locations[0])
+
+
+def grid_url() -> str:
+    """URL of AG Grid's script, fetched when the first table is opened; its other part is found beside it."""
+    return f"{GRID_PREFIX}/{version('dash_ag_grid')}/dash_ag_grid.min.js"
 
 
 def _compact(data: Any) -> str:

@@ -10,6 +10,7 @@ Kind = Literal["text", "number", "date", "list"]
 Operator = Literal[
     "is", "is_not", "contains", "starts_with", "greater", "less", "between", "is_empty", "is_not_empty"
 ]
+Joint = Literal["and", "or"]
 
 OPERATORS: Mapping[Kind, tuple[Operator, ...]] = {
     "text": ("is", "is_not", "contains", "starts_with", "is_empty", "is_not_empty"),
@@ -34,6 +35,7 @@ DATE_WORDS: Mapping[Operator, tuple[str, str]] = {
     "greater": ("晚于", "is after"),
     "less": ("早于", "is before"),
 }
+JOINTS: Mapping[Joint, tuple[str, str]] = {"and": (" 且 ", " and "), "or": (" 或 ", " or ")}
 SQL_TYPES: Mapping[Kind, sql.SQL] = {
     "text": sql.SQL("text"),
     "number": sql.SQL("float8"),
@@ -47,7 +49,8 @@ class Condition:
     """One comparison of a declared field; ``values`` are of the field's kind, dates as ISO text.
 
     ``attribute`` is set where the field is a key of ``departmental_feature.attributes``. ``label`` and
-    ``shown`` are what the sentence says for the field and its values, in Chinese and in English.
+    ``shown`` are what the sentence says for the field and its values, in Chinese and in English. ``codes``
+    pass as well: those whose meaning holds the text that is looked for.
     """
 
     field: str
@@ -57,12 +60,13 @@ class Condition:
     values: tuple[str | float, ...]
     label: tuple[str, str]
     shown: tuple[tuple[str, str], ...]
+    codes: tuple[str, ...] = ()
 
-    def sql(self, number: int) -> sql.Composed:
-        """The condition; its values are the parameters ``f{number}_{position}``."""
+    def sql(self, name: str) -> sql.Composed:
+        """The condition; its values are the parameters ``{name}_{position}``."""
         value = field_value(self.field, self.kind, self.attribute)
         given = [
-            sql.SQL("{}::{}").format(sql.Placeholder(f"f{number}_{i}"), SQL_TYPES[self.kind])
+            sql.SQL("{}::{}").format(sql.Placeholder(f"{name}_{i}"), SQL_TYPES[self.kind])
             for i in range(len(self.values))
         ]
         if self.operator in ("is_empty", "is_not_empty"):
@@ -78,11 +82,15 @@ class Condition:
             "greater": sql.SQL("{} > {}"),
             "less": sql.SQL("{} < {}"),
         }
-        return templates[self.operator].format(value, listed)
+        term = templates[self.operator].format(value, listed)
+        if not self.codes:
+            return term
+        return sql.SQL("({} OR {} = ANY ({}::text[]))").format(term, value, sql.Placeholder(f"{name}_codes"))
 
-    def parameters(self, number: int) -> dict[str, Any]:
+    def parameters(self, name: str) -> dict[str, Any]:
         """The values by the names that ``sql`` uses."""
-        return {f"f{number}_{i}": value for i, value in enumerate(self.values)}
+        given: dict[str, Any] = {f"{name}_{i}": value for i, value in enumerate(self.values)}
+        return given | ({f"{name}_codes": list(self.codes)} if self.codes else {})
 
     def sentence(self, language: str = "zh") -> str:
         """As people say it: 管径 小于 600 mm."""
@@ -99,25 +107,35 @@ class Condition:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions that must all hold."""
+    """Conditions, and groups of them, that must all hold (``and``) or of which one must (``or``)."""
 
-    conditions: tuple[Condition, ...]
+    parts: "tuple[Condition | Filter, ...]"
+    joint: Joint = "and"
 
-    def sql(self) -> sql.Composed:
-        """The filter as a term of WHERE."""
-        return sql.SQL(" AND ").join(one.sql(i) for i, one in enumerate(self.conditions))
+    def sql(self, name: str = "f") -> sql.Composed:
+        """The filter as one term of WHERE; its values are parameters that begin with ``name``."""
+        terms = [part.sql(f"{name}_{i}") for i, part in enumerate(self.parts)]
+        return sql.SQL("({})").format(sql.SQL(" AND " if self.joint == "and" else " OR ").join(terms))
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, name: str = "f") -> dict[str, Any]:
         """The parameters of ``sql``."""
         found: dict[str, Any] = {}
-        for i, one in enumerate(self.conditions):
-            found |= one.parameters(i)
+        for i, part in enumerate(self.parts):
+            found |= part.parameters(f"{name}_{i}")
         return found
 
     def sentence(self, language: str = "zh") -> str:
-        """As people say it: 材质 是 混凝土 且 管径 小于 600 mm."""
-        joint = " 且 " if language == "zh" else " and "
-        return joint.join(one.sentence(language) for one in self.conditions)
+        """As people say it: 材质 是 混凝土 且（管径 小于 600 mm 或 年代 早于 1990-01-01）."""
+        if len(self.parts) == 1:
+            return self.parts[0].sentence(language)
+        joint = JOINTS[self.joint][0 if language == "zh" else 1]
+        brackets = "（{}）" if language == "zh" else "({})"
+        said = joint.join(
+            brackets.format(part.sentence(language)) if isinstance(part, Filter) else part.sentence(language)
+            for part in self.parts
+        )
+        # Chinese brackets bring their own space.
+        return said.replace(" （", "（").replace("） ", "）")
 
 
 def field_value(name: str, kind: Kind, attribute: bool) -> sql.Composable:

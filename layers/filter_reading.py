@@ -1,4 +1,8 @@
-"""Reads a filter from the compact JSON of a request: ``[["material","is","T"],["diameter","less",600]]``."""
+"""Reads a filter from the compact JSON of a request.
+
+``[["material","is","T"],["diameter","less",600]]`` are conditions that must all hold;
+``[["material","is","T"],["or",["diameter","less",600],["state","is","1"]]]`` has a group of which one must.
+"""
 
 import json
 import math
@@ -6,12 +10,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from geodata.code_table import CodeTable
 from geodata.errors import UserError
-from layers.filter import OPERATORS, Condition, Filter, Operator
+from layers.filter import OPERATORS, Condition, Filter, Joint, Operator
 from layers.layer import Layer, ShownField
 
 LONGEST = 6000
-MOST_CONDITIONS = 12
+MOST_CONDITIONS = 24
+DEEPEST = 3
 MOST_VALUES = 60
 LONGEST_VALUE = 200
 VALUES_NEEDED = {"is_empty": 0, "is_not_empty": 0, "between": 2, "contains": 1, "starts_with": 1}
@@ -45,11 +51,32 @@ def narrowed_by(layer: Layer, conditions: Any) -> Layer:
     """As ``narrowed``, of a filter that is parsed already."""
     if conditions is None or conditions == []:
         return layer
-    if not isinstance(conditions, list) or len(conditions) > MOST_CONDITIONS:
+    if not isinstance(conditions, list) or _number_of_conditions(conditions) > MOST_CONDITIONS:
         raise FilterError(
             f"A filter is a list of at most {MOST_CONDITIONS} conditions, each [field, operator, value…]."
         )
-    return replace(layer, filter=Filter(tuple(_condition(layer, one) for one in conditions)))
+    return replace(layer, filter=_group(layer, "and", conditions))
+
+
+def _is_group(given: Any) -> bool:
+    """Whether it is ["or", condition…]: a condition on a field of that name goes on with an operator."""
+    joined = isinstance(given, list) and given[:1] in (["and"], ["or"])
+    return joined and all(isinstance(part, list) for part in given[1:])
+
+
+def _number_of_conditions(given: list[Any], depth: int = 1) -> int:
+    if depth > DEEPEST:
+        raise FilterError(f"Groups of conditions lie within one another {DEEPEST} deep at most.")
+    return sum(_number_of_conditions(one[1:], depth + 1) if _is_group(one) else 1 for one in given)
+
+
+def _group(layer: Layer, joint: Joint, given: list[Any]) -> Filter:
+    if not given:
+        raise FilterError(f"The group “{joint}” holds no condition: leave it out.")
+    return Filter(
+        tuple(_group(layer, one[0], one[1:]) if _is_group(one) else _condition(layer, one) for one in given),
+        joint,
+    )
 
 
 def _condition(layer: Layer, given: Any) -> Condition:
@@ -64,6 +91,8 @@ def _condition(layer: Layer, given: Any) -> Condition:
         )
     _check_number_of_values(name, operator, values)
     read = tuple(_value(shown, value) for value in values)
+    if operator in ("is", "is_not"):
+        read = tuple(_code_of(shown, value) if isinstance(value, str) else value for value in read)
     if operator == "between":
         read = tuple(sorted(read, key=lambda one: ("", one) if isinstance(one, float) else (one, 0.0)))
     return Condition(
@@ -74,7 +103,29 @@ def _condition(layer: Layer, given: Any) -> Condition:
         read,
         (shown.label.zh, shown.label.en),
         tuple((_said(shown, one, operator, "zh"), _said(shown, one, operator, "en")) for one in read),
+        _codes_meaning(shown, str(read[0])) if operator in ("contains", "starts_with") else (),
     )
+
+
+def _codes_meaning(shown: ShownField, text: str) -> tuple[str, ...]:
+    """Codes of the field's table whose meaning holds a text: people look for 路灯, not for 01037."""
+    if shown.table is None or not text:
+        return ()
+    wanted = text.lower()
+    entries = CodeTable.load(shown.table)
+    return tuple(
+        dict.fromkeys(
+            one.code for one in entries if any(wanted in one.title(lang).lower() for lang in ("zh", "en"))
+        )
+    )
+
+
+def _code_of(shown: ShownField, text: str) -> str:
+    """The code that a text is, or that means exactly it."""
+    if shown.table is None or text in CodeTable.load(shown.table):
+        return text
+    entries = CodeTable.load(shown.table)
+    return next((one.code for one in entries if text in (one.title("zh"), one.title("en"))), text)
 
 
 def declared_field(layer: Layer, name: str) -> ShownField:

@@ -15,7 +15,16 @@ from layers.class_count import ClassCounter
 from layers.dataset_watch import DatasetWatch
 from layers.disclosure import note_export, note_view
 from layers.feature import LARGEST_ID, visible_layer
-from layers.feature_rows import MOST_ROWS, Page, RowOrder, columns, csv_rows, rows_page
+from layers.feature_rows import (
+    MOST_ROWS,
+    Page,
+    RowOrder,
+    columns,
+    csv_rows,
+    number_of_rows,
+    position_of,
+    rows_page,
+)
 from layers.filter_reading import declared_field, narrowed, narrowed_by
 from layers.layer import Layer
 from layers.metrics import LOOKUP_SECONDS
@@ -28,6 +37,8 @@ from layers.view_extent import Extent
 Degrees = Annotated[float, Field(allow_inf_nan=False)]
 Box = tuple[Degrees, Degrees, Degrees, Degrees]
 Language = Literal["zh", "en"]
+MOST_SORTS = 6
+MOST_OFFSET = 10_000_000
 NO_STORE = {"Cache-Control": "private, no-store"}
 
 
@@ -41,15 +52,19 @@ class Sort(BaseModel):
 
 
 class RowsQuestion(BaseModel):
-    """Rows of a layer: those in ``bbox`` (west, south, east, north in degrees) that pass the filter."""
+    """Rows of a layer: those in ``bbox`` (west, south, east, north in degrees) that pass the filter.
+
+    ``find`` is a feature whose position is asked for as well.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     bbox: Box | None = None
     filter: list[Any] | None = None
-    sort: Sort | None = None
+    sort: list[Sort] = Field([], max_length=MOST_SORTS)
     limit: int = Field(100, ge=1, le=MOST_ROWS)
-    after: tuple[str | float | None, Annotated[int, Field(ge=-LARGEST_ID, le=LARGEST_ID)]] | None = None
+    offset: int = Field(0, ge=0, le=MOST_OFFSET)
+    find: Annotated[int, Field(ge=-LARGEST_ID, le=LARGEST_ID)] | None = None
     language: Language = "zh"
 
 
@@ -88,14 +103,18 @@ def layer_routes(
 
     @routes.post("/layers/{layer_id}/rows")
     async def rows(request: Request, layer_id: str, question: RowsQuestion) -> JSONResponse:
-        """A page of the table of features in view; ``next`` is ``after`` of the next page."""
+        """Rows of the table of features in view, and how many there are; ``position`` answers ``find``."""
         viewer = viewer_of(request)
         found, dataset_ids = visible_layer(catalogue(), viewer, layer_id)
         layer = narrowed_by(found, question.filter)
-        page = Page(question.bbox, _order(layer, question.sort), question.limit, question.after)
+        page = Page(question.bbox, _order(layer, question.sort), question.limit, question.offset)
+        asked = (store, viewer, layer, dataset_ids, page)
         with LOOKUP_SECONDS.labels("rows").time():
-            answer = await rows_page(store, viewer, layer, dataset_ids, page, question.language)
-        note_view(catalogue(), layer, f"{len(answer['rows'])} rows")
+            listed = await rows_page(*asked, question.language)
+            answer: dict[str, Any] = {"rows": listed, "total": await number_of_rows(*asked)}
+            if question.find is not None:
+                answer["position"] = await position_of(*asked, question.find)
+        note_view(catalogue(), layer, f"{len(listed)} rows")
         return JSONResponse({"columns": columns(layer), **answer}, headers=NO_STORE)
 
     @routes.get("/layers/{layer_id}/rows.csv")
@@ -105,15 +124,20 @@ def layer_routes(
         bbox: str | None = None,
         filter: str | None = None,
         sort: str | None = None,
-        descending: bool = False,
         language: Language = "zh",
     ) -> StreamingResponse:
-        """The table as CSV, of layers whose data may be taken away; `bbox` is west,south,east,north."""
+        """The table as CSV, of layers whose data may be taken away; `bbox` is west,south,east,north.
+
+        `sort` are names of fields, comma separated, a minus sign before those that descend.
+        """
         viewer = viewer_of(request)
         layer, dataset_ids = _asked_layer(catalogue(), viewer, layer_id, filter)
         if not layer.downloadable:
             raise HTTPException(403, f"The layer “{layer.id}” may be looked at here but not taken away.")
-        order = _order(layer, Sort(field=sort, descending=descending) if sort else None)
+        names = sort.split(",")[:MOST_SORTS] if sort else []
+        order = _order(
+            layer, [Sort(field=name.removeprefix("-"), descending=name[:1] == "-") for name in names]
+        )
         page = Page(_box(bbox), order)
         note_export(layer, "csv")
         lines = csv_rows(store, viewer, layer, dataset_ids, page, language)
@@ -167,10 +191,8 @@ def _asked_layer(
     return narrowed(layer, filter_text), dataset_ids
 
 
-def _order(layer: Layer, sort: Sort | None) -> RowOrder:
-    if sort is None:
-        return RowOrder()
-    return RowOrder(declared_field(layer, sort.field).name, sort.descending)
+def _order(layer: Layer, sort: list[Sort]) -> tuple[RowOrder, ...]:
+    return tuple(RowOrder(declared_field(layer, one.field).name, one.descending) for one in sort)
 
 
 def _box(text: str | None) -> Extent | None:

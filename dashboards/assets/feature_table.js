@@ -1,29 +1,49 @@
-/* The table of the features in view: read page by page from the server, linked both ways with the map. */
+/* The table of the features in view: rows read as they are scrolled to, sorted and filtered by the server, linked both ways with the map. */
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
   const PAGE = 200;
-  const ROW = 26; // pixels; the style sheet says the same
-  const SPARE = 12; // rows drawn above and below what is seen
   const PAUSE = 300;
-  let table = null; // {id, columns, rows, next, sort, chosen, reading}
+  const OPTIONS = {
+    cacheBlockSize: PAGE,
+    maxBlocksInCache: 20,
+    maxConcurrentDatasourceRequests: 1,
+    rowHeight: 26,
+    headerHeight: 30,
+    rowSelection: { mode: "singleRow", checkboxes: false, enableClickSelection: false },
+    multiSortKey: "ctrl",
+    tooltipShowDelay: 600,
+    suppressDragLeaveHidesColumns: true,
+    defaultColDef: { sortable: true, resizable: true, suppressHeaderMenuButton: false },
+  };
+  let table = null; // {id, grid, chosen, total}
   let timer = null;
 
   const root = () => document.getElementById("feature-table");
   const layer = () => ioc.layers.find(table.id);
 
-  function open(id) {
-    table = { id, columns: [], rows: [], next: null, sort: null, chosen: null, reading: null };
+  async function open(id) {
+    close();
+    const opened = (table = { id, grid: null, chosen: null, total: null });
     if (!ioc.layers.isOn(id)) ioc.layers.turn(id, true);
     root().hidden = false;
     document.body.dataset.table = "open";
     build();
-    restart();
+    root().dataset.state = "busy";
+    try {
+      const grid = await ioc.gridLibrary.mount(root().querySelector(".table-grid"), OPTIONS, (request) => getRows(opened, request));
+      if (table !== opened) return grid.remove();
+      table.grid = grid;
+      fill(grid.api);
+    } catch (problem) {
+      tell(problem);
+    }
+    return undefined;
   }
 
   function close() {
-    table?.reading?.abort();
+    table?.grid?.remove();
     table = null;
     root().hidden = true;
     root().replaceChildren();
@@ -35,102 +55,104 @@
     root().replaceChildren(
       el("div", { class: "panel-head" },
         el("h2", {}, ioc.named(layer(), "title")), el("span", { class: "quiet figures", id: "table-count", role: "status" }),
-        el("span", { class: "quiet", id: "table-filter" }), csv,
+        el("span", { class: "quiet", id: "table-filter" }),
+        el("button", { type: "button", class: "text-button", id: "filter-by-table", hidden: true, onclick: filterMap }, ioc.text("table_filter_map")),
+        el("button", { type: "button", class: "text-button", id: "choose-columns", "aria-expanded": "false", onclick: chooseColumns }, ioc.text("table_columns")), csv,
         ioc.layerPanel.iconButton("close", ioc.text("table_close"), close, { id: "close-table" })),
-      el("div", { class: "table-scroll", tabindex: 0, onscroll: scrolled, onkeydown: pressed },
-        el("table", {}, el("thead", {}), el("tbody", {}))));
+      el("div", { class: "table-grid" }));
   }
 
-  const question = () => ({ bbox: ioc.legendCounts.bounds(), filter: ioc.filters.of(table.id), sort: table.sort, language: ioc.memory.language });
+  function fill(api) {
+    api.setGridOption("popupParent", document.body); // the table is too low for the filters' boxes
+    api.setGridOption("columnDefs", ioc.tableColumns.definitions(layer()));
+    api.purgeInfiniteCache();
+    api.addEventListener("cellFocused", ({ rowIndex }) => choose(api.getDisplayedRowAtIndex(rowIndex)?.data));
+    api.addEventListener("cellKeyDown", copyCell);
+    for (const event of ["columnVisible", "columnMoved", "columnResized"]) api.addEventListener(event, ({ source, finished }) => source !== "gridOptionsChanged" && finished !== false && ioc.tableColumns.keep(layer(), api));
+  }
 
-  /** Reads from the first row: another view, filter, order or language. */
-  function restart() {
-    table.reading?.abort();
-    table.reading = null;
-    Object.assign(table, { rows: [], next: null, complete: false, total: ioc.legendCounts.total(table.id) });
+  /** What the table asks: the view, the layer's filter and the columns' own, the order. */
+  function question() {
+    const api = table.grid.api;
+    const conditions = [...(ioc.filters.of(table.id) || []), ...ioc.tableColumns.conditions(layer(), api.getFilterModel())];
+    const sorted = api.getColumnState().filter((one) => one.sort).sort((one, other) => one.sortIndex - other.sortIndex);
+    return {
+      bbox: ioc.legendCounts.bounds(),
+      filter: conditions.length ? conditions : null,
+      sort: sorted.map((one) => ({ field: one.colId, descending: one.sort === "desc" })),
+      language: ioc.memory.language,
+    };
+  }
+
+  const ask = (more) => ioc.service.post(`/layers/${table.id}/rows`, { ...question(), ...more });
+
+  async function getRows(asked, { startRow, endRow, successCallback, failCallback }) {
+    if (table !== asked || !asked.grid) return failCallback();
     root().dataset.state = "busy";
-    read();
-  }
-
-  async function read() {
-    if (table.reading || table.complete) return;
-    const reading = (table.reading = new AbortController());
-    const asked = table;
     try {
-      const answer = await ioc.service.post(`/layers/${table.id}/rows`, { ...question(), limit: PAGE, after: table.next }, { signal: reading.signal });
-      if (table !== asked || table.reading !== reading) return;
-      const first = !table.rows.length;
-      Object.assign(table, { columns: answer.columns, next: answer.next, complete: answer.next === null, reading: null });
-      table.rows.push(...answer.rows);
-      if (first) head();
-      draw();
-      root().dataset.state = table.rows.length ? "filled" : "empty";
+      const answer = await ask({ offset: startRow, limit: endRow - startRow });
+      if (table !== asked) return failCallback();
+      table.total = answer.total;
+      successCallback(answer.rows.map((row) => ({ ...row, key: String(row.id) })), answer.total);
+      root().dataset.state = answer.total ? "filled" : "empty";
+      mark();
+      say();
     } catch (problem) {
-      if (problem.name === "AbortError") return;
-      table.reading = null;
-      root().dataset.state = "problem";
-      document.getElementById("table-count").textContent = problem.message;
+      failCallback();
+      if (table === asked) tell(problem);
     }
+    return undefined;
   }
 
-  function head() {
-    root().querySelector(".table-scroll").scrollTop = 0;
-    root().querySelector("thead").replaceChildren(el("tr", {}, table.columns.map((column) => {
-      const sorted = table.sort?.field === column.name ? (table.sort.descending ? "descending" : "ascending") : "none";
-      return el("th", { scope: "col", "aria-sort": sorted, "data-column": column.name, "data-kind": column.kind },
-        el("button", { type: "button", onclick: () => sortBy(column.name) }, ioc.named(column, "label"), column.unit ? el("span", { class: "unit" }, ` ${column.unit}`) : null));
-    })));
+  function tell(problem) {
+    root().dataset.state = "problem";
+    document.getElementById("table-count").textContent = problem.message;
   }
-
-  function sortBy(field) {
-    const again = table.sort?.field === field;
-    table.sort = again && table.sort.descending ? null : { field, descending: again };
-    restart();
-  }
-
-  /** Only rows that are seen are in the document; two empty rows keep the place of the others. */
-  function draw() {
-    const scroll = root().querySelector(".table-scroll");
-    const first = Math.max(0, Math.floor(scroll.scrollTop / ROW) - SPARE);
-    const last = Math.min(table.rows.length, first + Math.ceil(scroll.clientHeight / ROW) + 2 * SPARE);
-    const gap = (rows) => el("tr", { "aria-hidden": "true", style: `height:${rows * ROW}px` });
-    root().querySelector("tbody").replaceChildren(gap(first), ...table.rows.slice(first, last).map(line), gap(table.rows.length - last));
-    say();
-  }
-
-  const line = (row) =>
-    el("tr", { "data-feature": row.id, "aria-selected": String(row.id === table.chosen), onclick: () => choose(row) },
-      row.cells.map((text, index) => el("td", { "data-kind": table.columns[index].kind, title: text }, text)));
 
   function say() {
-    const shown = table.complete ? table.rows.length : table.total;
-    document.getElementById("table-count").textContent = shown === null || shown === undefined ? "" : ioc.text("table_count", { count: Math.max(shown, table.rows.length).toLocaleString("en-US") });
-    const conditions = ioc.filters.of(table.id);
-    document.getElementById("table-filter").textContent = conditions ? ioc.filters.sentence(layer(), conditions) : "";
+    const { bbox, sort, language, filter } = question();
+    document.getElementById("table-count").textContent = ioc.text("table_count", { count: table.total.toLocaleString("en-US") });
+    document.getElementById("table-filter").textContent = filter ? ioc.filters.sentence(layer(), filter) : "";
+    document.getElementById("filter-by-table").hidden = !Object.keys(table.grid.api.getFilterModel()).length;
     const link = document.getElementById("table-csv");
     if (!link) return;
-    const { bbox, sort, language } = question();
-    const order = sort ? `&sort=${sort.field}&descending=${sort.descending}` : "";
-    link.href = `/layers/${table.id}/rows.csv?bbox=${bbox.map((part) => part.toFixed(7))}${order}&language=${language}${ioc.filters.query(table.id)}`;
+    const parts = new URLSearchParams({ bbox: bbox.map((part) => part.toFixed(7)).join(","), language });
+    if (sort.length) parts.set("sort", sort.map((one) => (one.descending ? `-${one.field}` : one.field)).join(","));
+    if (filter) parts.set("filter", JSON.stringify(filter));
+    link.href = `/layers/${table.id}/rows.csv?${parts}`;
   }
 
-  function scrolled(event) {
-    const scroll = event.target;
-    draw();
-    if (scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 20 * ROW) read();
+  /** Takes the columns' filters over into the layer's: the map shows what the table does. */
+  function filterMap() {
+    const { filter } = question();
+    table.grid.api.setFilterModel(null);
+    ioc.filters.set(table.id, filter);
   }
 
-  function pressed(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !table.rows.length) return;
-    event.preventDefault();
-    const at = table.rows.findIndex((row) => row.id === table.chosen);
-    choose(table.rows[Math.max(0, Math.min(table.rows.length - 1, at + step))]);
+  function chooseColumns() {
+    const shown = document.getElementById("table-columns");
+    document.getElementById("choose-columns").setAttribute("aria-expanded", String(!shown));
+    if (shown) shown.remove();
+    else root().append(ioc.tableColumns.choice(layer(), table.grid.api));
+  }
+
+  /** Copies the focused cell, unless text is selected; works without HTTPS too. */
+  function copyCell({ event, value }) {
+    if (!(event.ctrlKey || event.metaKey) || event.key !== "c" || String(getSelection())) return;
+    const put = (copied) => {
+      copied.clipboardData.setData("text/plain", value);
+      copied.preventDefault();
+    };
+    document.addEventListener("copy", put, { once: true });
+    document.execCommand("copy");
+    document.removeEventListener("copy", put);
   }
 
   /** Shows a row on the map. The rows stay: the map moves for the table, not the table for the map. */
   function choose(row) {
-    mark(row.id);
+    if (!row || row.id === table.chosen) return;
+    table.chosen = row.id;
+    mark();
     const inView = ioc.leaflet.getBounds().pad(-0.2).contains([row.lat, row.lon]);
     moved = true;
     if (!inView || ioc.mapView.tileZoom() < 16) ioc.mapView.flyTo({ bbox: row.bbox, lon: row.lon, lat: row.lat, zoom: 18 });
@@ -140,42 +162,34 @@
 
   let moved = false; // the table itself has moved the map
 
-  function mark(id) {
-    table.chosen = id;
-    draw();
+  function mark() {
+    const api = table.grid.api;
+    const node = table.chosen === null ? null : api.getRowNode(String(table.chosen));
+    if (node) node.setSelected(true, true);
+    else api.deselectAll();
   }
 
-  /** A feature chosen on the map is marked and scrolled to, where its row has been read. */
-  function follow(feature) {
-    if (!table || !feature || feature.layer !== table.id) return;
-    const at = table.rows.findIndex((row) => row.id === feature.id);
+  /** A feature chosen on the map is marked, and scrolled to wherever in the order it stands. */
+  async function follow(feature) {
+    if (!table?.grid || !feature || feature.layer !== table.id || feature.id === table.chosen) return;
     table.chosen = feature.id;
-    const scroll = root().querySelector(".table-scroll");
-    const seen = at * ROW >= scroll.scrollTop && (at + 2) * ROW <= scroll.scrollTop + scroll.clientHeight;
-    if (at >= 0 && !seen) scroll.scrollTop = Math.max(0, (at - 2) * ROW);
-    draw();
+    mark();
+    const asked = table;
+    const { position } = await ask({ limit: 1, find: feature.id }).catch(() => ({}));
+    if (table === asked && Number.isInteger(position) && position < table.total) table.grid.api.ensureIndexVisible(position, "middle");
   }
 
   function soon() {
-    if (!table || moved) return;
+    if (!table?.grid || moved) return;
     clearTimeout(timer);
-    timer = setTimeout(() => table && restart(), PAUSE);
+    timer = setTimeout(() => table?.grid?.api.purgeInfiniteCache(), PAUSE);
   }
 
   function start() {
     ioc.leaflet.on("moveend", soon);
     ioc.on("layers", () => table && (layer() && ioc.layers.isOn(table.id) ? soon() : close()));
-    ioc.on("counts", () => {
-      if (!table?.columns.length || moved) return;
-      table.total = ioc.legendCounts.total(table.id);
-      say();
-    });
     ioc.on("chosen", follow);
-    ioc.on("language", () => {
-      if (!table) return;
-      build();
-      restart();
-    });
+    ioc.on("language", () => table && open(table.id));
   }
 
   ioc.featureTable = { start, open, close };

@@ -4,12 +4,20 @@
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
   const OFFERED = 40;
-  const drafts = new Map(); // what is being written, by layer
+  const other = { and: "or", or: "and" };
+  const drafts = new Map(); // what is being written, by layer: {joint, parts}; a part that is a group: {joint, parts}
 
-  const draftOf = (layer) => {
-    if (!drafts.has(layer.id)) drafts.set(layer.id, (ioc.filters.of(layer.id) || []).map((one) => [...one]));
+  /** A filter as it is written: groups are joined by the other word than what they stand in. */
+  function draftOf(layer) {
+    if (!drafts.has(layer.id)) {
+      const parts = structuredClone(ioc.filters.of(layer.id) || []);
+      const whole = parts.length === 1 && ioc.filters.isGroup(parts[0]) ? parts[0] : ["and", ...parts];
+      drafts.set(layer.id, groupOf(whole));
+    }
     return drafts.get(layer.id);
-  };
+  }
+
+  const groupOf = ([joint, ...parts]) => ({ joint, parts: parts.map((part) => (ioc.filters.isGroup(part) ? groupOf(part) : part)) });
 
   function firstCondition(layer) {
     const field = layer.fields.find((one) => one.kind === "text" && one.name !== "code") || layer.fields[0];
@@ -19,18 +27,34 @@
   /** The builder as an element; it draws itself anew as conditions come and go. */
   function element(layer) {
     const root = el("div", { class: "filter-builder", "data-filter": layer.id });
-    const draw = () => root.replaceChildren(...lines(layer, draw), tools(layer, draw));
-    if (!draftOf(layer).length) draftOf(layer).push(firstCondition(layer));
+    const draw = () => root.replaceChildren(...lines(layer, draftOf(layer), draw), tools(layer, draw));
+    if (!draftOf(layer).parts.length) draftOf(layer).parts.push(firstCondition(layer));
     draw();
     return root;
   }
 
-  function lines(layer, draw) {
-    return draftOf(layer).map((condition, index) =>
-      el("div", { class: "condition" },
-        el("span", { class: "quiet" }, index ? ioc.text("filter_and").trim() : ioc.text("filter_where")),
-        fieldChoice(layer, condition, draw), operatorChoice(layer, condition, draw), ...valueInputs(layer, condition, index),
-        ioc.layerPanel.iconButton("close", ioc.text("filter_remove"), () => { draftOf(layer).splice(index, 1); draw(); })));
+  function lines(layer, group, draw, key = "") {
+    return group.parts.map((part, index) => {
+      const removal = ioc.layerPanel.iconButton("close", ioc.text(part.parts ? "filter_remove_group" : "filter_remove"), () => { group.parts.splice(index, 1); draw(); });
+      const word = index ? jointButton(layer, group, draw) : el("span", { class: "quiet" }, key ? "" : ioc.text("filter_where"));
+      if (part.parts) {
+        const more = el("button", { type: "button", class: "text-button", onclick: () => { part.parts.push(firstCondition(layer)); draw(); } }, ioc.text("filter_add"));
+        return el("div", { class: "condition" }, word, el("div", { class: "condition-group", role: "group" }, lines(layer, part, draw, `${index}-`), more), removal);
+      }
+      return el("div", { class: "condition" }, word, fieldChoice(layer, part, draw), operatorChoice(layer, part, draw), ...valueInputs(layer, part, key + index), removal);
+    });
+  }
+
+  /** 且 or 或 between the parts of a group: one word for all of them, the other one inside their groups. */
+  function jointButton(layer, group, draw) {
+    const word = ioc.text(group.joint === "and" ? "filter_and" : "filter_else").trim();
+    const turn = () => {
+      const whole = draftOf(layer);
+      whole.joint = other[whole.joint];
+      for (const part of whole.parts) if (part.parts) part.joint = other[whole.joint];
+      draw();
+    };
+    return el("button", { type: "button", class: "joint", title: ioc.text("filter_turn_joint"), "aria-label": `${word} · ${ioc.text("filter_turn_joint")}`, onclick: turn }, word);
   }
 
   function choice(label, options, chosen, onchange) {
@@ -103,16 +127,32 @@
   const bare = (text, value) => text.replace(`（${value}）`, "");
 
   function tools(layer, draw) {
+    const draft = draftOf(layer);
+    const add = (part) => () => { draft.parts.push(part()); draw(); };
+    const group = () => ({ joint: other[draft.joint], parts: [firstCondition(layer), firstCondition(layer)] });
     return el("div", { class: "filter-tools" },
-      el("button", { type: "button", class: "text-button", onclick: () => { draftOf(layer).push(firstCondition(layer)); draw(); } }, ioc.text("filter_add")),
+      el("button", { type: "button", class: "text-button", "data-act": "add-condition", onclick: add(() => firstCondition(layer)) }, ioc.text("filter_add")),
+      el("button", { type: "button", class: "text-button", "data-act": "add-group", title: ioc.text("filter_add_group_long"), onclick: add(group) }, ioc.text("filter_add_group")),
       el("button", { type: "button", class: "text-button", onclick: () => { drafts.delete(layer.id); ioc.filters.set(layer.id, null); draw(); } }, ioc.text("filter_clear")),
       el("button", { type: "button", class: "text-button strong", "data-act": "apply-filter", onclick: () => apply(layer) }, ioc.text("filter_apply")));
   }
 
+  /** The parts that are written to their end; a group of one is that one. */
+  function complete(group) {
+    const parts = group.parts.flatMap((part) => {
+      if (!part.parts) return part.slice(2).every((value) => value !== "" && !Number.isNaN(value)) ? [[...part]] : [];
+      const inner = complete(part);
+      return inner.length > 1 ? [[part.joint, ...inner]] : inner;
+    });
+    return parts;
+  }
+
   function apply(layer) {
-    const complete = draftOf(layer).filter((one) => one.slice(2).every((value) => value !== "" && !Number.isNaN(value)));
-    if (complete.length && !ioc.filters.isSound(layer, complete)) return;
-    ioc.filters.set(layer.id, complete.map((one) => [...one]));
+    const draft = draftOf(layer);
+    const parts = complete(draft);
+    const whole = draft.joint === "or" && parts.length > 1 ? [["or", ...parts]] : parts;
+    if (whole.length && !ioc.filters.isSound(layer, whole)) return;
+    ioc.filters.set(layer.id, whole);
   }
 
   ioc.on("filter", (id) => drafts.delete(id));

@@ -7,16 +7,27 @@
   const of = (id) => ioc.memory.filters[id] || null;
   const fieldOf = (layer, name) => layer.fields.find((field) => field.name === name);
 
+  const MOST_CONDITIONS = 24;
+  const DEEPEST = 2;
+
+  /** ["or", condition…] and ["and", condition…]; a field of such a name goes on with an operator. */
+  const isGroup = (part) => Array.isArray(part) && ["and", "or"].includes(part[0]) && part.slice(1).every(Array.isArray);
+
+  const sizeOf = (parts) => parts.reduce((sum, part) => sum + (isGroup(part) ? sizeOf(part.slice(1)) : 1), 0);
+
   /** Whether the conditions are ones that the layer's fields know: links may carry anything. */
-  function isSound(layer, conditions) {
-    return Array.isArray(conditions) && conditions.length > 0 && conditions.length <= 12 && conditions.every((condition) => {
-      if (!Array.isArray(condition)) return false;
-      const [name, operator, ...values] = condition;
-      const field = fieldOf(layer, name);
-      if (!field || !ioc.layers.operators(field.kind).includes(operator)) return false;
-      const kind = field.kind === "number" ? Number.isFinite : (value) => typeof value === "string" && value.length <= 200;
-      return values.every(kind) && enough(operator, values.length);
-    });
+  const isSound = (layer, parts) => Array.isArray(parts) && soundParts(layer, parts, 0) && sizeOf(parts) <= MOST_CONDITIONS;
+
+  const soundParts = (layer, parts, depth) =>
+    parts.length > 0 && depth <= DEEPEST && parts.every((part) => (isGroup(part) ? soundParts(layer, part.slice(1), depth + 1) : soundCondition(layer, part)));
+
+  function soundCondition(layer, condition) {
+    if (!Array.isArray(condition)) return false;
+    const [name, operator, ...values] = condition;
+    const field = fieldOf(layer, name);
+    if (!field || !ioc.layers.operators(field.kind).includes(operator)) return false;
+    const kind = field.kind === "number" ? Number.isFinite : (value) => typeof value === "string" && value.length <= 200;
+    return values.every(kind) && enough(operator, values.length);
   }
 
   const NUMBER_OF_VALUES = { is_empty: 0, is_not_empty: 0, between: 2, contains: 1, starts_with: 1, greater: 1, less: 1 };
@@ -36,8 +47,8 @@
     if (conditions?.length) filters[id] = conditions;
     else delete filters[id];
     ioc.remember({ filters });
+    ioc.tell("filter", id); // before the panel is drawn anew: what was being written is forgotten
     ioc.layers.changed();
-    ioc.tell("filter", id);
   }
 
   /** The filter of a layer as a part of an address, beginning with & or empty. */
@@ -66,8 +77,12 @@
     return [ioc.named(field, "label"), wordOf(operator, field.kind), values.map((value) => valueText(layer, field, value)).join(joint)].filter(Boolean).join(" ");
   }
 
-  /** 材质 是 混凝土 且 管径 小于 600 mm. */
-  const sentence = (layer, conditions) => conditions.map((one) => conditionSentence(layer, one)).join(ioc.text("filter_and"));
+  /** 材质 是 混凝土 且（管径 小于 600 mm 或 年代 早于 1990-01-01）. */
+  function sentence(layer, parts, joint = "and") {
+    if (parts.length === 1 && isGroup(parts[0])) return sentence(layer, parts[0].slice(1), parts[0][0]);
+    const said = (part) => (isGroup(part) ? ioc.text("filter_group", { group: sentence(layer, part.slice(1), part[0]) }) : conditionSentence(layer, part));
+    return parts.map(said).join(ioc.text(joint === "and" ? "filter_and" : "filter_else")).replaceAll(" （", "（").replaceAll("） ", "）");
+  }
 
-  ioc.filters = { of, set, query, sentence, isSound, keepSound, fieldOf, wordOf, remember };
+  ioc.filters = { of, set, query, sentence, isSound, isGroup, keepSound, fieldOf, wordOf, remember };
 })();

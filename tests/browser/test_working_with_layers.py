@@ -59,6 +59,23 @@ def test_a_filter_written_as_a_sentence_reaches_tiles_legend_and_link(
     assert {pipe["properties"]["subclass"] for pipe in drawn(page, "pipe_segment")} == {"WS"}
     expect(page.locator("[data-filtered=pipe_segment] span")).to_have_text("管线小类 是 污水")
     expect(page.locator("[data-layer=pipe_segment] .legend-count").first).to_have_text("0")
+    page.locator("[data-filter=pipe_segment] [data-act=add-group]").click()
+    group = page.locator("[data-filter=pipe_segment] .condition-group")
+    for line, (field, operator, value) in enumerate((("diameter", "less", "500"), ("diameter", "is", "900"))):
+        condition = group.locator(".condition").nth(line)
+        condition.locator("select").nth(0).select_option(field)
+        condition.locator("select").nth(1).select_option(operator)
+        condition.locator(".filter-value").fill(value)
+    page.evaluate("document.body.dataset.mapState = 'filtering'")
+    page.locator("[data-filter=pipe_segment] [data-act=apply-filter]").click()
+    settle(page)
+    expect(page.locator("[data-filtered=pipe_segment] span")).to_have_text(
+        "管线小类 是 污水 且（管径 小于 500 mm 或 管径 是 900 mm）"
+    )
+    assert page.evaluate("ioc.viewState.read(ioc.viewState.current()).filters.pipe_segment") == [
+        ["subclass", "is", "WS"],
+        ["or", ["diameter", "less", 500], ["diameter", "is", 900]],
+    ]
     page.locator("[data-filtered=pipe_segment] button").click()
     page.wait_for_function(
         """ioc.map.isStyleLoaded() && new Set(ioc.map.queryRenderedFeatures()
@@ -90,20 +107,35 @@ def test_legend_counts_what_is_in_view(
 
 def test_table_and_map_lead_to_each_other(open_map: OpenMap, sewer: tuple[int, float, float]) -> None:
     page = open_map()
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    assert not page.evaluate("Boolean(window.dash_ag_grid)")
     look(page, sewer[1], sewer[2], 18)
     act(page, "pipe_segment", "table")
     table = page.locator("#feature-table")
-    chosen = table.locator(f"tr[data-feature='{sewer[0]}']")
+    expect(table).to_have_attribute("data-state", "filled")
+    assert any("async-community" in url for url in fetched)
     click_on(page, sewer[1], sewer[2])
-    expect(chosen).to_have_attribute("aria-selected", "true")
-    other = table.locator(f"tr[data-feature]:not([data-feature='{sewer[0]}'])").first
-    code = other.locator("td").first.inner_text()
-    other.click()
+    expect(table.locator(f".ag-row[row-id='{sewer[0]}']")).to_have_class(re.compile("ag-row-selected"))
+    other = table.locator(f".ag-row:not([row-id='{sewer[0]}'])").first
+    code = other.locator("[col-id=code]").inner_text()
+    other.locator("[col-id=code]").click()
     expect(page.locator("#record-card [data-field=code] dd")).to_have_text(code)
     page.wait_for_function("ioc.map.queryRenderedFeatures({ layers: ['highlight-line'] }).length > 0")
-    table.locator("[data-column=diameter] button").click()
-    expect(table.locator("[data-column=diameter]")).to_have_attribute("aria-sort", "ascending")
-    expect(page.locator("#table-csv")).to_have_attribute("href", re.compile("sort=diameter"))
+    table.locator(".ag-header-cell[col-id=diameter] .ag-header-cell-text").click()
+    expect(table.locator(".ag-header-cell[col-id=diameter]")).to_have_attribute("aria-sort", "ascending")
+    table.locator(".ag-header-cell[col-id=code] .ag-header-cell-text").click(modifiers=["Control"])
+    expect(page.locator("#table-csv")).to_have_attribute("href", re.compile("sort=diameter%2Ccode"))
+    table.locator(".ag-header-cell[col-id=subclass] .ag-header-cell-filter-button").click()
+    page.locator(".ag-filter input").first.fill("污")
+    expect(table.locator("#table-filter")).to_have_text("管线小类 包含 污")
+    expect(table.locator(".ag-row").first.locator("[col-id=subclass]")).to_have_text("污水（WS）")
+    page.keyboard.press("Escape")
+    page.locator("#filter-by-table").click()
+    expect(page.locator("[data-filtered=pipe_segment] span")).to_have_text("管线小类 包含 污")
+    page.locator("#choose-columns").click()
+    page.locator("#table-columns").get_by_label("管径").uncheck()
+    expect(table.locator(".ag-header-cell[col-id=diameter]")).to_have_count(0)
     page.locator("#close-table").click()
     expect(table).to_be_hidden()
 
@@ -111,15 +143,14 @@ def test_table_and_map_lead_to_each_other(open_map: OpenMap, sewer: tuple[int, f
 def test_tens_of_thousands_of_rows_keep_the_document_small(open_map: OpenMap) -> None:
     page = open_map()
     act(page, "component", "table")
-    rows = page.locator("#feature-table tr[data-feature]")
-    rows.first.wait_for()
-    for _ in range(3):
-        page.evaluate("document.querySelector('.table-scroll').scrollTop = 1e9")
-        page.wait_for_function(
-            "(last) => document.querySelector('.table-scroll').scrollHeight > last",
-            arg=page.evaluate("document.querySelector('.table-scroll').scrollHeight"),
-        )
-    assert rows.count() < 80
+    table = page.locator("#feature-table")
+    expect(table).to_have_attribute("data-state", "filled")
+    total = page.evaluate("ioc.legendCounts.total('component')")
+    page.evaluate("document.querySelector('#feature-table .ag-body-viewport').scrollTop = 1e9")
+    expect(table.locator(f".ag-row[row-index='{total - 1}'] [col-id=code]")).to_have_text(
+        re.compile("[0-9]{17}")
+    )
+    assert table.locator(".ag-row").count() < 80
 
 
 def test_a_bar_of_the_statistics_leads_to_its_street(open_map: OpenMap) -> None:

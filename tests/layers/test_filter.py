@@ -37,6 +37,15 @@ def test_a_filter_reads_like_a_sentence() -> None:
     assert said([["diameter", "between", 800, 300]]) == "管径 介于 300 mm 和 800 mm"
     assert said([["subclass", "is", "YS", "WS"]]) == "管线小类 是 雨水或污水"
     assert said([["note", "is_empty"]]) == "备注 为空"
+    either = ["or", ["diameter", "less", 600], ["built", "is", "1998"]]
+    assert (
+        said([["material", "is", "T"], either]) == "材质 是 混凝土 且（管径 小于 600 mm 或 建设年代 是 1998）"
+    )
+    both = ["and", ["subclass", "is", "YS"], ["diameter", "less", 600]]
+    assert (
+        said([["or", both, ["note", "is_empty"]]]) == "（管线小类 是 雨水 且 管径 小于 600 mm）或 备注 为空"
+    )
+    assert said([["or", ["note", "is_empty"]]], "en") == "Note is empty"
 
 
 @pytest.mark.parametrize(
@@ -48,10 +57,21 @@ def test_a_filter_reads_like_a_sentence() -> None:
         ([["code", "contains", "s12"]], "code ILIKE '%S12%'"),
         ([["code", "starts_with", "YS12"]], "code LIKE 'YS12%'"),
         ([["code", "contains", "%"]], "false"),
+        ([["subclass", "contains", "雨"]], "subclass IN ('YS', 'HS')"),
+        ([["subclass", "starts_with", "Y"]], "subclass = 'YS'"),
+        ([["subclass", "is", "污水"]], "subclass = 'WS'"),
         ([["diameter", "greater", 600]], "diameter > 600"),
         ([["diameter", "less", 600], ["subclass", "is", "WS"]], "diameter < 600 AND subclass = 'WS'"),
         ([["diameter", "between", 500, 300]], "diameter >= 300 AND diameter <= 500"),
         ([["note", "is_empty"]], "true"),
+        (
+            [["subclass", "is", "WS"], ["or", ["diameter", "less", 500], ["code", "contains", "S12"]]],
+            "subclass = 'WS' AND (diameter < 500 OR code LIKE '%S12%')",
+        ),
+        (
+            [["or", ["and", ["subclass", "is", "WS"], ["diameter", "less", 500]], ["diameter", "is", 900]]],
+            "(subclass = 'WS' AND diameter < 500) OR diameter = 900",
+        ),
         ([["road_name", "is_not_empty"]], "true"),
         ([["built", "is_not", "1998"]], "true"),
         ([["warnings", "is_empty"]], "true"),
@@ -149,6 +169,10 @@ def test_a_filter_gives_no_way_past_rights(district: District) -> None:
         ('[["subclass","is","a\\u0000b"]]', "compared with texts"),
         ('[["subclass","is","\\ud800"]]', "compared with texts"),
         ('[["subclass","is",["YS"]]]', "compared with texts"),
+        ('[["or"]]', "holds no condition"),
+        ('[["or",["diameter","less",1],"and"]]', "not a list of field"),
+        ('[["or",["and",["or",["and",["diameter","less",1]]]]]]', "deep at most"),
+        (json.dumps([["or", *[["diameter", "less", 1]] * 25]]), "at most 24"),
     ],
 )
 def test_a_wrong_filter_is_refused_in_one_sentence(text: str, fault: str) -> None:
