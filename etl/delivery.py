@@ -18,6 +18,10 @@ class SourceError(UserError):
     """A source that is missing, damaged, or not as the job describes it."""
 
 
+class SourceUnansweredError(SourceError):
+    """A service or database that did not answer; it may the next time."""
+
+
 @dataclass(frozen=True)
 class SourceLayer:
     """A layer, sheet or table as the source states it, before its rows are read.

@@ -19,7 +19,7 @@ from etl.run import LoadReport, run_job
 from etl.run import Progress as JobProgress
 from geodata.errors import UserError
 from ioc.context import open_store
-from ioc.inbox import worker
+from ioc.loading_worker import worker
 
 etl_app = typer.Typer(
     help="Load files of departments as new versions of their datasets.", no_args_is_help=True

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         description="PostgreSQL URL of the role that owns the tables: migrations, loading, accounts; "
         "empty: the same as IOC_DATABASE_URL.",
     )
+    inbox: Path | None = Field(
+        None,
+        description="Folder of departments' files, loaded as they arrive; `jobs/*.toml` in it are the "
+        "district's own jobs; empty: the folder inbox of IOC_DATA_DIR.",
+    )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8060, ge=0, le=65535, description="Port the web server listens on; 0 takes a free one.")
     district_code: str = Field(
@@ -77,6 +82,16 @@ class Settings(BaseSettings):
     def owner_url(self) -> str | None:
         """URL for migrations and loading on a server of one's own, or None with the embedded PostGIS."""
         return self.owner_database_url or self.database_url
+
+    @property
+    def loads_here(self) -> bool:
+        """Whether this process may load: a server that only knows the web's role leaves it to a worker."""
+        return self.database_url is None or self.owner_database_url is not None
+
+    @property
+    def inbox_folder(self) -> Path:
+        """Where departments' files arrive."""
+        return (self.inbox or self.data_dir / "inbox").expanduser().absolute()
 
     @property
     def postgis_folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
@@ -13,6 +14,7 @@ from geodata.store import Store
 from ioc.context import open_store
 from ioc.demo_accounts import DemoSignIn, ensure_demo_accounts
 from ioc.demo_district import ensure_demo_district
+from ioc.loading_worker import worker_beside
 from ioc.settings import Settings
 from ioc.web import create_app
 
@@ -40,12 +42,13 @@ def run_up(settings: Settings, demo_scale: float | None) -> None:
         UserError: the port is taken, or the database or a demo file stands in the way.
     """
     console = Console(highlight=False)
-    with (
-        _listening(settings.host, settings.port) as listener,
-        open_store(settings, keep_running=True) as store,
-    ):
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listening(settings.host, settings.port))
+        store = stack.enter_context(open_store(settings, keep_running=True))
         sign_ins = _demo(settings, store, demo_scale, console) if demo_scale else []
         store.check_rights_bind()
+        if settings.loads_here:
+            stack.enter_context(worker_beside(store, settings))
         address = f"http://{settings.host}:{listener.getsockname()[1]}/"
         config = uvicorn.Config(
             create_app(settings, store),

@@ -13,8 +13,9 @@ Timestamp = DateTime(timezone=True)
 class LoadRun(Base):
     """One run of a job, from being asked for to its end.
 
-    ``job_file`` is empty for a packaged job. In state ``waiting`` the source did not answer and is tried
-    again at ``next_attempt_at``; ``prepared`` is a version that waits for a second person.
+    ``job`` is the code of a packaged job or of one in the inbox; ``source`` a path below the inbox. In state
+    ``waiting`` the source did not answer and is tried again at ``next_attempt_at``; ``prepared`` is a version
+    that waits for a second person.
     """
 
     __tablename__ = "load_run"
@@ -29,7 +30,6 @@ class LoadRun(Base):
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     job: Mapped[str]
-    job_file: Mapped[str | None]
     source: Mapped[str]
     trigger: Mapped[str]
     requested_by: Mapped[str | None]

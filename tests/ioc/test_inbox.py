@@ -1,17 +1,20 @@
-"""The inbox: what arrives whole is published, what is bad is left out, and nothing is loaded twice."""
+"""The inbox: what arrives whole is asked for once; the worker publishes it, and leaves out what is bad."""
 
 import os
 import signal
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from etl.load_queue import RUN_CHANNEL
 from geodata.errors import UserError
 from geodata.store import Store
-from ioc.inbox import Inbox, worker
+from ioc.inbox import Inbox
+from ioc.loading_worker import worker
 
 JOB = """
 title_zh = "古树名木"
@@ -48,7 +51,23 @@ def names(store: Store) -> set[str]:
         return {row[0] for row in connection.execute("SELECT name FROM ioc.departmental_feature")}
 
 
-def test_a_file_is_loaded_once_it_is_quiet_and_not_again(store: Store, folder: Path) -> None:
+def wait_for(store: Store, reached: Callable[[psycopg.Connection], bool]) -> None:
+    """Until the runs are as wanted; each change of a run is told by the database."""
+    with psycopg.connect(store.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE TRIGGER told AFTER UPDATE ON ioc.load_run "
+            "FOR EACH STATEMENT EXECUTE FUNCTION ioc.tell_load_run()"
+        )
+        connection.execute(f"LISTEN {RUN_CHANNEL}")
+        while not reached(connection):
+            assert list(connection.notifies(timeout=60, stop_after=1)), "no run changed for a minute"
+
+
+def states(connection: psycopg.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT state FROM ioc.load_run ORDER BY id")]
+
+
+def test_a_file_is_asked_for_once_it_is_quiet_and_not_again(store: Store, folder: Path) -> None:
     inbox = Inbox(store, folder)
     assert inbox.look() == []
     file = folder / "古树.csv"
@@ -57,41 +76,28 @@ def test_a_file_is_loaded_once_it_is_quiet_and_not_again(store: Store, folder: P
     file.write_text(ROWS + "G3,朴树,114.33,30.56\n")
     assert inbox.look() == []
     assert inbox.look() == ["old_tree"]
-    assert names(store) == {"银杏", "樟树", "朴树"}
     assert inbox.look() == []
-    assert Inbox(store, folder).look() == []
+    other = Inbox(store, folder)
+    assert [other.look(), other.look()] == [[], []]
 
 
-def test_a_new_edition_replaces_the_old_and_a_bad_one_does_not(store: Store, folder: Path) -> None:
-    file = folder / "古树.csv"
-    file.write_text(ROWS)
+def test_a_file_moved_here_with_an_old_time_is_new(store: Store, folder: Path, tmp_path: Path) -> None:
     inbox = Inbox(store, folder)
-    inbox.look()
-    assert inbox.look() == ["old_tree"]
-    file.write_text("not,what,was,agreed\n1,2,3,4\n")
-    inbox.look()
-    assert inbox.look() == []
-    assert names(store) == {"银杏", "樟树"}
-    file.write_text(ROWS.replace("樟树", "香樟"))
-    inbox.look()
-    assert inbox.look() == ["old_tree"]
-    assert names(store) == {"银杏", "香樟"}
+    (folder / "古树.csv").write_text(ROWS)
+    assert [inbox.look(), inbox.look()] == [[], ["old_tree"]]
+    moved = tmp_path / "elsewhere.csv"
+    moved.write_text(ROWS.replace("樟树", "香樟"))
+    os.utime(moved, (1_000_000_000, 1_000_000_000))
+    moved.replace(folder / "古树.csv")
+    again = Inbox(store, folder)
+    assert [again.look(), again.look()] == [[], ["old_tree"]]
 
 
 def test_a_bad_job_file_hinders_no_other(store: Store, folder: Path) -> None:
     (folder / "jobs" / "broken.toml").write_text("title_zh = ")
     (folder / "古树.csv").write_text(ROWS)
     inbox = Inbox(store, folder)
-    inbox.look()
-    assert inbox.look() == ["old_tree"]
-
-
-def test_the_same_file_is_not_loaded_again_by_another_worker(store: Store, folder: Path) -> None:
-    (folder / "古树.csv").write_text(ROWS)
-    for expected in (["old_tree"], []):
-        inbox = Inbox(store, folder)
-        inbox.look()
-        assert inbox.look() == expected
+    assert [inbox.look(), inbox.look()] == [[], ["old_tree"]]
 
 
 def test_the_worker_needs_a_folder(tmp_path: Path) -> None:
@@ -99,19 +105,21 @@ def test_the_worker_needs_a_folder(tmp_path: Path) -> None:
         worker(tmp_path / "nowhere")
 
 
-def test_the_worker_loads_and_stops_when_told(store: Store, folder: Path) -> None:
-    (folder / "古树.csv").write_text(ROWS)
-    script = "import pathlib, sys, ioc.inbox; ioc.inbox.worker(pathlib.Path(sys.argv[1]), every=0.1)"
+def test_the_worker_loads_refuses_and_stops_when_told(store: Store, folder: Path) -> None:
+    file = folder / "古树.csv"
+    file.write_text(ROWS)
     environment = os.environ | {"IOC_DATABASE_URL": store.app_url, "IOC_OWNER_DATABASE_URL": store.owner_url}
-    with subprocess.Popen(
-        [sys.executable, "-c", script, folder], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        ending = threading.Timer(60, process.kill)
-        ending.start()
-        published = any("published" in line for line in process.stdout)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait() == 0
-        ending.cancel()
-    assert published
-    assert names(store) == {"银杏", "樟树"}
+    command = [sys.executable, "-m", "ioc", "etl", "worker", str(folder), "--every", "0.2"]
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            wait_for(store, lambda connection: states(connection) == ["published"])
+            assert names(store) == {"银杏", "樟树"}
+            file.write_text("not,what,was,agreed\n1,2,3,4\n")
+            wait_for(store, lambda connection: states(connection) == ["published", "failed"])
+            assert names(store) == {"银杏", "樟树"}
+            file.write_text(ROWS.replace("樟树", "香樟"))
+            wait_for(store, lambda connection: states(connection)[2:] == ["published"])
+            assert names(store) == {"银杏", "香樟"}
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0

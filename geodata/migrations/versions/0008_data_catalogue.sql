@@ -36,7 +36,6 @@ CREATE UNIQUE INDEX ix_dataset_alarm_open ON ioc.dataset_alarm (dataset_id) WHER
 CREATE TABLE ioc.load_run (
     id bigint GENERATED ALWAYS AS IDENTITY,
     job text NOT NULL,
-    job_file text,
     source text NOT NULL,
     trigger text NOT NULL,
     requested_by text,
@@ -78,3 +77,24 @@ CREATE POLICY viewer ON ioc.load_run FOR SELECT TO ioc_app USING (
     requested_by = (SELECT ioc.viewer_name()) OR job IN (SELECT code FROM ioc.dataset)
 );
 GRANT SELECT ON ioc.catalogue_entry, ioc.dataset_alarm, ioc.load_run TO ioc_app;
+
+CREATE FUNCTION ioc.tell_load_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NOTIFY ioc_load_run;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tell AFTER INSERT ON ioc.load_run FOR EACH STATEMENT EXECUTE FUNCTION ioc.tell_load_run();
+
+-- A steward hands in a file: the web itself loads nothing, it asks the workers to. The file lies in the inbox,
+-- which the workers know; its path is relative to it.
+CREATE FUNCTION ioc.request_load(job text, source text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = ioc, pg_temp AS $$
+    INSERT INTO load_run (job, source, trigger, requested_by)
+    SELECT request_load.job, request_load.source, 'upload', a.name
+    FROM account a
+    WHERE a.id = ioc.viewer_account() AND a.active AND a.roles && ARRAY['steward', 'admin']
+    RETURNING id
+$$;
+REVOKE EXECUTE ON FUNCTION ioc.request_load(text, text), ioc.tell_load_run() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ioc.request_load(text, text) TO ioc_app;

@@ -17,6 +17,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("load_run", "dataset_alarm", "catalogue_entry"):
         op.drop_table(table, schema="ioc")
-    op.execute("DROP FUNCTION ioc.viewer_name()")
+    op.execute("DROP FUNCTION ioc.viewer_name(), ioc.request_load(text, text), ioc.tell_load_run()")
     for column in ("update_period", "sharing", "sharing_note", "description"):
         op.drop_column("dataset", column, schema="ioc")

@@ -1,0 +1,197 @@
+"""Does the runs of the queue, one at a time, and looks after schedules and overdue datasets."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+from croniter import croniter
+from procrastinate import App, PsycopgConnector, RetryStrategy
+from psycopg import OperationalError
+
+from etl.delivery import SourceUnansweredError
+from etl.job import Job
+from etl.load_queue import (
+    HEARTBEAT_SECONDS,
+    LOAD_TASK,
+    SEARCH_PATH,
+    STALLED_SECONDS,
+    hand_out,
+    request_load,
+)
+from etl.overdue import review_overdue
+from etl.run import LoadReport, run_job
+from geodata.errors import UserError
+from geodata.store import Store
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 6
+RETRY = RetryStrategy(
+    max_attempts=ATTEMPTS - 1, exponential_wait=4, retry_exceptions=(SourceUnansweredError, OperationalError)
+)
+"""A source or database that does not answer is asked again after 4, 16, 64, 256 and 1,024 s."""
+
+CLOCK = ZoneInfo("Asia/Shanghai")
+PROGRESS_SECONDS = 0.5
+
+
+class LoadWorker:
+    """Runs jobs of the queue.
+
+    Args:
+        store: where to load into, as the owner.
+        inbox: hand-over folder that the runs' sources are relative to.
+        jobs: all jobs there are, packaged and of the district's own.
+    """
+
+    def __init__(self, store: Store, inbox: Path, jobs: Callable[[], list[Job]]) -> None:
+        self.store = store
+        self.inbox = inbox.absolute()
+        self.jobs = jobs
+
+    async def work(self, *, wait: bool = True) -> None:
+        """Work until the process is told to stop or the task is cancelled.
+
+        Args:
+            wait: go on when the queue is empty.
+        """
+        with self.store.owner_connection() as connection:
+            hand_out(connection)
+        app = self._app()
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=1,
+                wait=wait,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+                shutdown_graceful_timeout=0,
+            )
+
+    def _app(self) -> App:
+        connector = PsycopgConnector(
+            conninfo=self.store.owner_url,
+            kwargs={"options": f"-c search_path={SEARCH_PATH.replace(' ', '')}"},
+        )
+        app = App(connector=connector)
+
+        @app.task(name=LOAD_TASK, retry=RETRY)
+        def load(run_id: int) -> None:
+            self.do(run_id)
+
+        @app.periodic(cron="* * * * *")
+        @app.task(name="tend")
+        def tend(timestamp: int) -> None:
+            self.tend(datetime.fromtimestamp(timestamp, UTC))
+
+        return app
+
+    def tend(self, now: datetime) -> None:
+        """What is to be done each minute: ask for the runs that are due, judge which datasets are overdue."""
+        local = now.astimezone(CLOCK)
+        with self.store.owner_connection() as connection:
+            for job in self.jobs():
+                if job.schedule and croniter.match(job.schedule.cron, local):
+                    request_load(connection, job.code, ".", "schedule")
+            hand_out(connection)
+            review_overdue(connection, now)
+
+    def do(self, run_id: int) -> None:
+        """Do one run and record how it went.
+
+        Raises:
+            SourceUnansweredError, OperationalError: to be tried again.
+        """
+        begun = self._begin(run_id)
+        if begun is None:
+            return
+        code, source, attempts = begun
+        try:
+            report = run_job(self.store, self._job(code), self._source(source), self._teller(run_id))
+        except (SourceUnansweredError, OperationalError) as error:
+            self._unanswered(run_id, attempts, error)
+            raise
+        except UserError as error:
+            self._end(run_id, "failed", None, str(error))
+        except Exception:
+            log.exception("load failed", run=run_id, dataset=code)
+            self._end(run_id, "failed", None, "The program failed; its log has the detail.")
+        else:
+            self._end(run_id, _state_of(report), report.version_id, None)
+
+    def _job(self, code: str) -> Job:
+        for job in self.jobs():
+            if job.code == code:
+                return job
+        raise UserError(f"There is no job “{code}” any more; put its file into the inbox's folder jobs.")
+
+    def _source(self, source: str) -> Path:
+        path = (self.inbox / source).resolve()
+        if not path.is_relative_to(self.inbox.resolve()):
+            raise UserError(f"The file {source} does not lie in the inbox; hand it in there.")
+        return path
+
+    def _begin(self, run_id: int) -> tuple[str, str, int] | None:
+        with self.store.owner_connection() as connection:
+            return connection.execute(
+                """
+                UPDATE ioc.load_run SET state = 'running', attempts = attempts + 1, next_attempt_at = NULL,
+                    message = NULL, phase = NULL, rows_done = 0, rows_total = 0,
+                    started_at = coalesce(started_at, now())
+                WHERE id = %s AND state IN ('queued', 'running', 'waiting') RETURNING job, source, attempts
+                """,
+                [run_id],
+            ).fetchone()
+
+    def _teller(self, run_id: int) -> Callable[[str, int, int], None]:
+        """Writes how far a run is, a few times a second at most."""
+        told = {"phase": "", "at": datetime.min.replace(tzinfo=UTC)}
+        pause = timedelta(seconds=PROGRESS_SECONDS)
+
+        def tell(phase: str, done: int, total: int) -> None:
+            now = datetime.now(UTC)
+            if phase == told["phase"] and now - told["at"] < pause:
+                return
+            told.update(phase=phase, at=now)
+            with self.store.owner_connection() as connection:
+                connection.execute(
+                    "UPDATE ioc.load_run SET phase = %s, rows_done = %s, rows_total = %s WHERE id = %s",
+                    [phase, done, total, run_id],
+                )
+
+        return tell
+
+    def _unanswered(self, run_id: int, attempts: int, error: Exception) -> None:
+        words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        log.warning("load waits: no answer", run=run_id, attempts=attempts, reason=words)
+        if attempts >= ATTEMPTS:
+            self._end(run_id, "failed", None, words)
+            return
+        wait = timedelta(seconds=RETRY.exponential_wait ** (attempts))
+        with self.store.owner_connection() as connection:
+            connection.execute(
+                """
+                UPDATE ioc.load_run SET state = 'waiting', message = %s, next_attempt_at = %s WHERE id = %s
+                """,
+                [words, datetime.now(UTC) + wait, run_id],
+            )
+
+    def _end(self, run_id: int, state: str, version_id: int | None, message: str | None) -> None:
+        with self.store.owner_connection() as connection:
+            connection.execute(
+                """
+                UPDATE ioc.load_run
+                SET state = %s, version_id = %s, message = %s, finished_at = now() WHERE id = %s
+                """,
+                [state, version_id, message, run_id],
+            )
+        log.info("load ended", run=run_id, state=state, version=version_id, message=message)
+
+
+def _state_of(report: LoadReport) -> str:
+    if report.unchanged:
+        return "unchanged"
+    return "published" if report.published else "prepared"
