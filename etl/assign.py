@@ -116,7 +116,7 @@ def _fill_columns(job: Job, rows: Rows) -> None:
     columns = job.model.__table__.columns
     found = pd.Series(rows.area_code, dtype="str")
     length = found.str.len().fillna(0)
-    for level in ("unit_grid", "community", "street"):
+    for level in LEVELS[LEVELS.index(job.assign.by) : -1]:
         digits = _DIGITS[level]
         codes = found.str.slice(0, digits).where(length >= digits)
         if f"{level}_code" in columns:

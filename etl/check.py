@@ -1,15 +1,12 @@
 """Holds rows against their job's rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from etl.job import Check, Job, Severity
 from etl.rows import Rows
 from etl.rules import RULES, Finding
-
-SCOPES = ("row", "order", "dataset")
-"""Rows are judged by themselves first, so that a refused row blocks no other."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +21,39 @@ class Breach:
     def count(self) -> int:
         return int(self.finding.rows.sum()) + len(self.finding.notes)
 
+    @property
+    def warning(self) -> str:
+        """How ``warnings`` of a row name the rule."""
+        return self.name if self.finding.field is None else f"{self.name}:{self.finding.field}"
 
-def check(job: Job, rows: Rows) -> list[Breach]:
-    """All breaches; ``rows.refused`` marks afterwards the rows that may not be loaded."""
+
+def check(job: Job, rows: Rows, gone: np.ndarray) -> list[Breach]:
+    """Breaches of the rules that judge each row by itself.
+
+    ``rows.refused`` marks afterwards the rows that may not be loaded. Of a row that says its feature is no
+    more (``gone``) only the code counts.
+    """
     breaches = []
     for declared in effective_checks(job, rows):
         finding = RULES[declared.rule](rows, **declared.parameters)
-        if finding.rows.any() or finding.notes:
-            breaches.append(Breach(declared.id or declared.rule, declared.severity, finding))
+        broken = finding.rows if finding.field == "code" else finding.rows & ~gone
+        if broken.any() or finding.notes:
+            breaches.append(Breach(declared.name, declared.severity, replace(finding, rows=broken)))
             if declared.severity == "error":
-                rows.refused |= finding.rows
+                rows.refused |= broken
     return breaches
 
 
+def checks_of(job: Job, scope: str) -> list[Check]:
+    """The checks of a job whose rules look at more than one row: ``order`` or ``dataset``."""
+    declared = [one for one in job.checks if scope_of(one) == scope]
+    if scope == "order" and not any(one.parameters["column"] == "code" for one in declared):
+        declared.append(Check(rule="unique", column="code"))  # type: ignore[call-arg]
+    return declared
+
+
 def effective_checks(job: Job, rows: Rows) -> list[Check]:
-    """The job's checks and those that every table needs, in the order of ``SCOPES``."""
+    """The checks of single rows: the job's and those that every table needs."""
     declared = list(job.checks)
     named = {(one.rule, one.parameters.get("column")) for one in declared}
     needed = [Check(rule="given", column="code")]  # type: ignore[call-arg]
@@ -49,9 +64,7 @@ def effective_checks(job: Job, rows: Rows) -> list[Check]:
             needed.append(Check(rule="given", column=column.name))  # type: ignore[call-arg]
     needed += [Check(rule="readable", severity="warning", column=name) for name in rows.unreadable]  # type: ignore[call-arg]
     every = [one for one in needed if (one.rule, one.parameters.get("column")) not in named] + declared
-    if ("unique", "code") not in named:
-        every.append(Check(rule="unique", column="code"))  # type: ignore[call-arg]
-    return sorted(every, key=lambda one: SCOPES.index(scope_of(one)))
+    return [one for one in every if scope_of(one) == "row"]
 
 
 def scope_of(declared: Check) -> str:
@@ -65,7 +78,7 @@ def warnings_of(breaches: list[Breach], length: int) -> list[list[str] | None]:
     texts: list[list[str] | None] = [None] * length
     if not flags:
         return texts
-    names = [b.name if b.finding.field is None else f"{b.name}:{b.finding.field}" for b in flags]
+    names = [breach.warning for breach in flags]
     marks = np.column_stack([breach.finding.rows for breach in flags])
     warned = np.flatnonzero(marks.any(axis=1))
     sets, which = np.unique(marks[warned], axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""A dataset's own record: made at its first load, brought up to its job at every other."""
+"""A dataset's own record: made at its first load, brought up to its job with every version published."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from geodata.errors import UserError
 
 
 def ensure_dataset(connection: Connection[Any], job: Job) -> int:
-    """The dataset's id; a new dataset is recorded with its department, in a transaction of its own.
+    """The dataset's id; a new dataset is recorded with its department.
 
     Raises:
         UserError: the dataset goes to another table already.
@@ -24,37 +24,21 @@ def ensure_dataset(connection: Connection[Any], job: Job) -> int:
         """
         INSERT INTO ioc.dataset (code, title_zh, title_en, department_code, target, sensitivity, area_bound,
             synthetic, fields, source_note, update_period, sharing, sharing_note, description)
-        VALUES (%(code)s, %(title_zh)s, %(title_en)s, %(department)s, %(target)s, %(sensitivity)s,
+        VALUES (%(code)s, %(title_zh)s, %(title_en)s, %(department_code)s, %(target)s, %(sensitivity)s,
             %(area_bound)s, %(synthetic)s, %(fields)s, %(source_note)s, %(update_period)s, %(sharing)s,
             %(sharing_note)s, %(description)s)
         ON CONFLICT (code) DO NOTHING
         """,
-        _values(job),
+        {**record_of(job), "code": job.code, "target": job.target, "fields": Jsonb(job.declared_fields)},
     )
     row = connection.execute("SELECT id, target FROM ioc.dataset WHERE code = %s", [job.code]).fetchone()
     assert row is not None, "just inserted or there before"
-    connection.commit()
     if row[1] != job.target:
         raise UserError(
             f"Dataset “{job.code}” goes to table {row[1]} already, and its job now says {job.target}: "
             "give the job another code."
         )
     return row[0]
-
-
-def update_dataset(connection: Connection[Any], job: Job) -> None:
-    """Bring the record up to the job, in the transaction that publishes the rows it describes."""
-    connection.execute(
-        """
-        UPDATE ioc.dataset SET title_zh = %(title_zh)s, title_en = %(title_en)s,
-            department_code = %(department)s, sensitivity = %(sensitivity)s, area_bound = %(area_bound)s,
-            synthetic = %(synthetic)s, fields = %(fields)s, source_note = %(source_note)s,
-            update_period = %(update_period)s, sharing = %(sharing)s, sharing_note = %(sharing_note)s,
-            description = %(description)s
-        WHERE code = %(code)s
-        """,
-        _values(job),
-    )
 
 
 def dataset_id(connection: Connection[Any], code: str) -> int:
@@ -71,22 +55,13 @@ def dataset_id(connection: Connection[Any], code: str) -> int:
     return row[0]
 
 
-def _values(job: Job) -> dict[str, Any]:
-    values = job.model_dump(
-        include={
-            "code",
-            "title_zh",
-            "title_en",
-            "department",
-            "target",
-            "sensitivity",
-            "area_bound",
-            "synthetic",
-        }
-    )
+def record_of(job: Job) -> dict[str, Any]:
+    """What a job says of its dataset, as columns of ``ioc.dataset``; in force with the rows it describes."""
+    values = job.model_dump(include={"title_zh", "title_en", "sensitivity", "area_bound", "synthetic"})
     return {
         **values,
         **job.catalogue.model_dump(),
-        "fields": Jsonb(job.declared_fields),
+        "department_code": job.department,
+        "fields": job.declared_fields,
         "source_note": job.source_note,
     }

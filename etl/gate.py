@@ -18,8 +18,11 @@ class GateError(UserError):
     """A load refused as a whole; the published version stays."""
 
 
-def gate_faults(gate: Gate, read: int, accepted: int, published: int | None) -> list[str]:
-    """What speaks against publishing so many accepted of so many read rows after so many published ones."""
+def gate_faults(gate: Gate, read: int, accepted: int, published: int | None, carried: int = 0) -> list[str]:
+    """What speaks against publishing so many accepted of so many read rows after so many published ones.
+
+    ``carried`` rows of the published version stand beside those accepted, in an incremental load.
+    """
     faults = []
     refused = read - accepted
     if read >= gate.least_rows and refused > gate.max_refused_share * read:
@@ -29,26 +32,32 @@ def gate_faults(gate: Gate, read: int, accepted: int, published: int | None) -> 
         )
     if published is None:
         return faults
-    drop = published - accepted
+    standing = accepted + carried
+    drop = published - standing
     if published >= gate.least_rows and drop > gate.max_count_drop * published:
         faults.append(
-            f"{accepted:,} rows would replace {published:,} ({drop / published:.0%} fewer), "
+            f"{standing:,} rows would replace {published:,} ({drop / published:.0%} fewer), "
             f"more than the {gate.max_count_drop:.0%} its gate lets vanish"
         )
-    elif accepted == 0 and published:
+    elif standing == 0 and published:
         faults.append(f"not one row would be left of {published:,}")
     return faults
 
 
 def pass_gate(
-    connection: Connection[Any], job: Job, version: Version, read: int, accepted: int, accepted_by: str | None
+    connection: Connection[Any],
+    job: Job,
+    version: Version,
+    rows: tuple[int, int, int],
+    accepted_by: str | None,
 ) -> None:
-    """Let a load of so many read and accepted rows pass, or refuse it; record a person's override.
+    """Let a load of so many read, accepted and carried over rows pass, or refuse it; record an override.
 
     Raises:
         GateError: the gate speaks against it and nobody has answered for it.
     """
-    faults = gate_faults(job.gate, read, accepted, _published_rows(connection, version))
+    read, accepted, carried = rows
+    faults = gate_faults(job.gate, read, accepted, _published_rows(connection, version), carried)
     if not faults:
         return
     sentence = "; ".join(faults)

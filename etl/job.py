@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+import pandas as pd
 from croniter import croniter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -130,6 +132,11 @@ class Check(_Part):
     """What the rule is called in the field's own rule book, such as P04."""
 
     @property
+    def name(self) -> str:
+        """What a row's record and the quarantine call the rule."""
+        return self.id or self.rule
+
+    @property
     def parameters(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
 
@@ -159,6 +166,56 @@ class Gate(_Part):
     max_refused_share: float = Field(0.2, ge=0, le=1)
     max_count_drop: float = Field(0.3, ge=0, le=1)
     least_rows: int = Field(50, ge=1)
+
+
+class Deletions(_Part):
+    """How an incremental delivery says what is no more: by a mark on its rows, or by what it leaves out of
+    a list of all that still stand."""
+
+    column: str
+    """The column of the delivery with the mark; with ``keys`` the list's column of codes."""
+    values: tuple[str, ...] = ()
+    """Marks that mean “no more”, such as 删除."""
+    keys: str | None = None
+    """The list's file in the hand-over folder."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.values) == bool(self.keys):
+            raise ValueError("give either values (marks of deleted rows) or keys (a file of all that stand)")
+        return self
+
+
+class Load(_Part):
+    """Whether a delivery is the whole dataset, or changes to the published version, told by their codes."""
+
+    mode: Literal["full", "incremental"] = "full"
+    deletions: Deletions | None = None
+
+    @model_validator(mode="after")
+    def _needs_changes(self) -> Self:
+        if self.deletions and self.mode == "full":
+            raise ValueError("deletions belong to mode = “incremental”; a full load leaves out what is gone")
+        return self
+
+    @property
+    def lists_standing(self) -> bool:
+        """A list of all that still stand comes with the delivery."""
+        return self.deletions is not None and self.deletions.keys is not None
+
+    def removals(self, delivered: pd.DataFrame) -> np.ndarray:
+        """Marks the rows of a delivery that say their feature is no more."""
+        if self.deletions is None or self.lists_standing:
+            return np.zeros(len(delivered), dtype=bool)
+        marks = delivered[self.deletions.column].astype("str").str.strip()
+        return marks.isin(self.deletions.values).to_numpy(dtype=bool)
+
+
+class Publishing(_Part):
+    """What stands between a checked version and the map."""
+
+    approval: bool = False
+    """A second person looks at the difference and decides."""
 
 
 class Search(_Part):
@@ -230,6 +287,8 @@ class Job(_Part):
     search: Search | None = None
     catalogue: Catalogue = Field(default_factory=Catalogue)
     schedule: Schedule | None = None
+    load: Load = Load()
+    publish: Publishing = Publishing()
     checks: tuple[Check, ...] = ()
     gate: Gate = Gate.model_construct()
 
@@ -247,18 +306,19 @@ class Job(_Part):
         return [a.model_dump(exclude={"source"}) for a in self.attributes]
 
     @property
-    def reads_tables(self) -> frozenset[str]:
-        """Tables whose published rows this job's result depends on."""
-        tables = set()
+    def reads_tables(self) -> dict[str, set[str]]:
+        """Tables whose published rows this job's result depends on, with columns beside code, name, place."""
+        tables: dict[str, set[str]] = {}
         if self.assign.by == "reference" and self.assign.table:
-            tables.add(self.assign.table)
-        elif self.assign.by not in ("none", "code"):
-            tables |= set(LEVELS[LEVELS.index(self.assign.by) :])
+            tables[self.assign.table] = set()
+        elif self.assign.by not in ("none", "code", "reference"):
+            tables |= {level: set() for level in LEVELS[LEVELS.index(self.assign.by) :]}
         for check in self.checks:
-            tables |= set(getattr(RULES[check.rule], "reads", ()))
+            for name, columns in RULES[check.rule].reads.items():  # type: ignore[attr-defined]
+                tables.setdefault(name, set()).update(columns)
             if "table" in check.parameters and check.rule == "references":
-                tables.add(check.parameters["table"])
-        return frozenset(tables)
+                tables.setdefault(check.parameters["table"], set())
+        return tables
 
     @model_validator(mode="after")
     def _fits_target(self) -> Self:

@@ -1,144 +1,222 @@
-"""Writes checked rows as a new version of their dataset: all of it in one transaction, or none."""
+"""Writes prepared chunks as a new version of their dataset: all of it in one transaction, or none."""
 
-import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import shapely
-from psycopg import Connection
+from psycopg import Connection, sql
+from psycopg.errors import UniqueViolation
 
-from etl.assign import representative_points
-from etl.check import Breach, warnings_of
-from etl.dataset_record import update_dataset
-from etl.job import Job
-from etl.normalise import arrow
-from etl.quarantine import write_quarantine
+from etl.check import Breach, checks_of
+from etl.dataset_check import check_dataset, repeated_values
+from etl.delivery import Delivery
+from etl.job import Check, Job
+from etl.prepared import Prepared, constant
+from etl.quarantine import keep_source_columns, note_entries, raw_json, row_entries, write_quarantine
+from etl.raw_spool import RawSpool
+from etl.references import References
 from etl.rows import Rows
-from etl.search_entries import pinyin_columns
-from geodata.binary_copy import copy_rows, postgres_type
-from geodata.dataset_version import Version, apply_retention, create_tables, index_tables, publish
-from geodata.ewkb import ewkb
-from geodata.feature_id import feature_ids
+from etl.rules import RULES
+from etl.uniqueness import SeenValues
+from geodata.binary_copy import copy_rows
+from geodata.dataset_version import Version, create_tables, index_tables
+from geodata.version_rows import carry_over, flag, remember_removed, take_out, tell_ids_apart
 
-SRID = 4490
-
-CopyColumns = dict[str, tuple[str, pa.Array]]
 Progress = Callable[[int], None]
 
 
-def write_version(
-    connection: Connection[Any],
-    job: Job,
-    version: Version,
-    rows: Rows,
-    breaches: list[Breach],
-    progress: Progress | None = None,
-) -> None:
-    """Fill, index and publish a version within the connection's current transaction; apply retention."""
-    accepted = np.flatnonzero(~rows.refused)
-    columns = feature_columns(job, version, rows, breaches, accepted)
-    create_tables(connection, version)
-    copy_rows(connection, "version", f"{job.target}_{version.id}", columns, progress)
-    if job.search:
-        entries = _search_columns(job, rows, columns, accepted)
-        copy_rows(connection, "version", f"search_entry_{version.id}", entries)
-    # 6,000 sampled rows estimate as well as 30,000 at a fifth of the cost; geometries are dear to sample.
-    connection.execute("SET LOCAL default_statistics_target = 20")
-    index_tables(connection, version)
-    write_quarantine(connection, version.id, rows, breaches)
-    update_dataset(connection, job)
-    _record_counts(connection, version, rows, breaches, accepted)
-    publish(connection, version)
-    apply_retention(connection, version.dataset_id)
+@dataclass
+class LoadCounts:
+    """Rows of a load: as delivered, accepted, flagged among these, carried over from the version before."""
+
+    read: int = 0
+    accepted: int = 0
+    flagged: int = 0
+    refused: int = 0
+    removed: int = 0
+    carried: int = 0
+    refused_by_rule: Counter[str] = field(default_factory=Counter)
+    flagged_by_rule: Counter[str] = field(default_factory=Counter)
 
 
-def feature_columns(
-    job: Job, version: Version, rows: Rows, breaches: list[Breach], accepted: np.ndarray
-) -> CopyColumns:
-    """The accepted rows as the target table's columns, ready to COPY."""
-    chosen = pa.array(accepted)
-    codes = arrow(rows.columns["code"]).take(chosen)
-    warned = warnings_of(breaches, len(rows))
-    columns: CopyColumns = {
-        "dataset_id": ("int4", _constant(version.dataset_id, len(accepted))),
-        "id": ("int8", pa.array(feature_ids(job.code, codes))),
-        "sensitivity": ("int2", _constant(job.sensitivity, len(accepted))),
-        "source_row": ("int4", pa.array(rows.source_row[accepted])),
-        "warnings": ("text[]", _lists(warned, accepted)),
-        "area_code": ("text", pa.array(rows.area_code, pa.large_string()).take(chosen)),
-    }
-    table = job.model.__table__.columns
-    for name, values in rows.columns.items():
-        columns[name] = (postgres_type(table[name]), arrow(values).take(chosen))
-    if rows.geometry is not None and job.has_geometry:
-        columns["geom"] = ("geometry", ewkb(rows.geometry[accepted], SRID))
-    return columns
+class VersionWriter:
+    """Fills a version's tables within the connection's transaction, chunk by chunk, then checks and indexes.
+
+    Args:
+        base: the published version whose rows an incremental load carries over; None in a full load.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        job: Job,
+        version: Version,
+        base: Version | None,
+        references: References,
+        spool: RawSpool,
+    ) -> None:
+        self.connection, self.job, self.version, self.base = connection, job, version, base
+        self.references, self.spool = references, spool
+        self.counts = LoadCounts()
+        self._unique = [(one, SeenValues()) for one in checks_of(job, "order")]
+        # Refused only at the end, a row is needed again as its file had it.
+        self._keeps_raw = bool(checks_of(job, "dataset")) or (base is not None and len(self._unique) > 1)
+        create_tables(connection, version)
+
+    def write(self, delivery: Delivery, chunk: Prepared, progress: Progress = lambda _rows: None) -> None:
+        """COPY a chunk's accepted rows, their search entries and the quarantine."""
+        if self._keeps_raw:
+            self.spool.keep(delivery)
+        if not self.counts.read:
+            keep_source_columns(self.connection, self.version.id, delivery.attributes.columns)
+        for declared, seen in self._unique:
+            self._refuse_repeated(delivery, chunk, declared, seen)
+        begun = self.counts.accepted
+        copy_rows(
+            self.connection,
+            "version",
+            f"{self.job.target}_{self.version.id}",
+            {
+                "dataset_id": ("int4", constant(self.version.dataset_id, len(chunk))),
+                "warnings": ("text[]", _lists(chunk.warnings)),
+                **chunk.features,
+            },
+            lambda sent: progress(begun + sent),
+        )
+        if chunk.search:
+            entries = len(chunk.titled)
+            copy_rows(
+                self.connection,
+                "version",
+                f"search_entry_{self.version.id}",
+                {"dataset_id": ("int4", constant(self.version.dataset_id, entries)), **chunk.search},
+            )
+        write_quarantine(self.connection, self.version.id, chunk.entries)
+        remember_removed(self.connection, chunk.removed)
+        self._count(chunk)
+
+    def _refuse_repeated(
+        self, delivery: Delivery, chunk: Prepared, declared: Check, seen: SeenValues
+    ) -> None:
+        column = declared.parameters["column"]
+        _, values = chunk.features[column]
+        numbers = delivery.source_row[chunk.accepted]
+        first = seen.first_rows(values.cast(pa.large_string()), numbers)
+        if not first.any():
+            return
+        marked = np.flatnonzero(first)
+        rows = self._with_place(chunk, Rows.of_columns({column: pd.Series(values)}, numbers))
+        rows.first_with[column] = first
+        breach = Breach(declared.name, declared.severity, RULES[declared.rule](rows, column))
+        raw = raw_json(delivery.attributes.iloc[chunk.accepted[marked]])
+        chunk.entries = pa.concat_tables([chunk.entries, row_entries(rows, breach, marked, raw)])
+        if declared.severity == "error":
+            chunk.refused_by_rule[breach.name] += breach.count
+            chunk.drop(breach.finding.rows)
+            return
+        chunk.flagged_by_rule[breach.name] += breach.count
+        for row in marked.tolist():
+            chunk.warnings[row] = [*(chunk.warnings[row] or []), breach.warning]
+
+    def _with_place(self, chunk: Prepared, rows: Rows) -> Rows:
+        if "geom" in chunk.features:
+            _, places = chunk.features["geom"]
+            rows.geometry = shapely.from_wkb(places.to_numpy(zero_copy_only=False))
+        return rows
+
+    def _count(self, chunk: Prepared) -> None:
+        counts = self.counts
+        counts.read += chunk.rows_read
+        counts.accepted += len(chunk)
+        counts.removed += len(chunk.removed)
+        counts.refused = counts.read - counts.accepted - counts.removed
+        counts.flagged += sum(one is not None for one in chunk.warnings)
+        counts.refused_by_rule += chunk.refused_by_rule
+        counts.flagged_by_rule += chunk.flagged_by_rule
+
+    def check_whole(self) -> None:
+        """Carry over what an incremental load leaves alone; look across all rows of the version."""
+        if self.base is not None:
+            self.counts.carried = carry_over(self.connection, self.version, self.base, self.job.sensitivity)
+        if self._keeps_raw:
+            self._judge_whole()
+        self._record()
+
+    def index(self) -> None:
+        """Build what the version's tables need to be published."""
+        # 6,000 sampled rows estimate as well as 30,000 at a fifth of the cost; geometries are dear to sample.
+        self.connection.execute("SET LOCAL default_statistics_target = 20")
+        try:
+            with self.connection.transaction():
+                index_tables(self.connection, self.version)
+        except UniqueViolation:
+            tell_ids_apart(self.connection, self.version, self.job.code)
+            index_tables(self.connection, self.version)
+
+    def _judge_whole(self) -> None:
+        if self.base is not None:
+            for rows, breach in repeated_values(self.connection, self.job, self.version):
+                self._judge(rows, breach)
+        for rows, breach in check_dataset(self.connection, self.job, self.version, self.references):
+            self._judge(rows, breach)
+
+    def _judge(self, rows: Rows, breach: Breach) -> None:
+        marked = np.flatnonzero(breach.finding.rows)
+        numbers = rows.source_row[marked]
+        entries = row_entries(rows, breach, marked, self.spool.raw(numbers))
+        write_quarantine(self.connection, self.version.id, entries)
+        if breach.finding.notes:
+            write_quarantine(self.connection, self.version.id, note_entries(breach))
+        counts = self.counts
+        if breach.severity == "error":
+            flagged = take_out(
+                self.connection, self.version, self.base, numbers.tolist(), self.job.sensitivity
+            )
+            counts.accepted -= len(numbers)
+            counts.refused += len(numbers)
+            counts.flagged -= flagged
+            counts.refused_by_rule[breach.name] += breach.count
+        else:
+            counts.flagged += flag(self.connection, self.version, numbers.tolist(), breach.warning)
+            counts.flagged_by_rule[breach.name] += breach.count
+
+    def _record(self) -> None:
+        counts = self.counts
+        self.connection.execute(
+            sql.SQL(
+                """
+                UPDATE ioc.dataset_version
+                SET rows_read = %s, rows_loaded = %s, rows_refused = %s, rows_flagged = %s, extent = {extent}
+                WHERE id = %s
+                """
+            ).format(extent=self._extent()),
+            [
+                counts.read,
+                counts.accepted + counts.carried,
+                counts.refused,
+                counts.flagged,
+                self.version.id,
+            ],
+        )
+
+    def _extent(self) -> sql.Composable:
+        if not self.job.has_geometry:
+            return sql.SQL("NULL")
+        return sql.SQL(
+            """(
+                SELECT CASE WHEN e IS NOT NULL THEN jsonb_build_array(
+                    round(ST_XMin(e)::numeric, 9), round(ST_YMin(e)::numeric, 9),
+                    round(ST_XMax(e)::numeric, 9), round(ST_YMax(e)::numeric, 9)) END
+                FROM (SELECT ST_Extent(geom) AS e FROM version.{}) AS whole
+            )"""
+        ).format(sql.Identifier(f"{self.job.target}_{self.version.id}"))
 
 
-def _constant(value: int, length: int) -> pa.Array:
-    return pa.array(np.full(length, value))
-
-
-def _lists(warned: list[list[str] | None], accepted: np.ndarray) -> pa.Array:
+def _lists(warnings: list[list[str] | None]) -> pa.Array:
     kind = pa.list_(pa.large_string())
-    if not any(warned):
-        return pa.nulls(len(accepted), kind)
-    return pa.array([warned[row] for row in accepted], kind)
-
-
-def _search_columns(job: Job, rows: Rows, features: CopyColumns, accepted: np.ndarray) -> CopyColumns:
-    """Search entries of those accepted rows that have a title."""
-    assert job.search is not None
-    titles = rows.columns[job.search.title].iloc[accepted].reset_index(drop=True)
-    titled = np.flatnonzero(titles.notna())
-    chosen = pa.array(titled)
-    titles = titles.iloc[titled]
-    whole, initials = pinyin_columns(titles)
-    entries: CopyColumns = {
-        name: (kind, values.take(chosen))
-        for name, (kind, values) in features.items()
-        if name in ("dataset_id", "id", "code", "sensitivity", "area_code", "source_row")
-    }
-    entries["title"] = ("text", arrow(titles))
-    entries["pinyin"], entries["initials"] = ("text", arrow(whole)), ("text", arrow(initials))
-    if job.search.subtitle:
-        subtitles = rows.columns[job.search.subtitle].iloc[accepted[titled]]
-        entries["subtitle"] = ("text", arrow(subtitles.astype("str")))
-    if rows.geometry is not None:
-        entries["geom"] = ("geometry", ewkb(representative_points(rows.geometry[accepted[titled]]), SRID))
-    return entries
-
-
-def flagged_count(rows: Rows, breaches: list[Breach]) -> int:
-    """Accepted rows that carry a warning."""
-    flagged = rows.none()
-    for breach in breaches:
-        if breach.severity == "warning":
-            flagged |= breach.finding.rows
-    return int((flagged & ~rows.refused).sum())
-
-
-def _record_counts(
-    connection: Connection[Any], version: Version, rows: Rows, breaches: list[Breach], accepted: np.ndarray
-) -> None:
-    extent = None
-    if rows.geometry is not None and len(accepted):
-        bounds = shapely.total_bounds(rows.geometry[accepted])
-        extent = json.dumps([round(float(one), 9) for one in bounds]) if np.isfinite(bounds).all() else None
-    connection.execute(
-        """
-        UPDATE ioc.dataset_version
-        SET rows_read = %s, rows_loaded = %s, rows_refused = %s, rows_flagged = %s, extent = %s
-        WHERE id = %s
-        """,
-        [
-            len(rows),
-            len(accepted),
-            len(rows) - len(accepted),
-            flagged_count(rows, breaches),
-            extent,
-            version.id,
-        ],
-    )
+    return pa.array(warnings, kind) if any(warnings) else pa.nulls(len(warnings), kind)

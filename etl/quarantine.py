@@ -1,5 +1,6 @@
 """Keeps what was refused or flagged: the row as the file had it, the rule, the reason and what to do."""
 
+from collections.abc import Iterable
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -26,38 +27,52 @@ _KINDS = {
     "suggestion_en": "text",
     "field": "text",
     "raw": "jsonb",
+    "geom": "geometry",
 }
+_ARROW = {
+    "int4": pa.int32(),
+    "text": pa.large_string(),
+    "jsonb": pa.large_string(),
+    "geometry": pa.large_binary(),
+}
+_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in _KINDS.items()])
 
 
-def write_quarantine(
-    connection: Connection[Any], version_id: int, rows: Rows, breaches: list[Breach]
-) -> None:
-    """Write one entry per breach and row, and one per fault that is no row's; keep the columns' order."""
+def keep_source_columns(connection: Connection[Any], version_id: int, names: Iterable[object]) -> None:
+    """Keep the order of the file's columns, in which its refused rows are handed back."""
     connection.execute(
         "UPDATE ioc.dataset_version SET source_columns = %s WHERE id = %s",
-        [[str(name) for name in rows.raw.columns], version_id],
+        [[str(name) for name in names], version_id],
     )
-    broken = [np.flatnonzero(breach.finding.rows) for breach in breaches]
-    kept = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *broken]))
-    raw = raw_json(rows.raw.iloc[kept])
-    parts = [
-        _row_entries(rows, breach, marked, raw.take(pa.array(np.searchsorted(kept, marked))))
-        for breach, marked in zip(breaches, broken, strict=True)
-        if len(marked)
-    ]
-    parts += [_note_entries(breach) for breach in breaches if breach.finding.notes]
-    if not parts:
+
+
+def write_quarantine(connection: Connection[Any], version_id: int, entries: pa.Table) -> None:
+    """Write what ``entries_of`` or ``row_entries`` made."""
+    if not len(entries):
         return
-    entries = pa.concat_tables([table for table, _ in parts])
     columns = {name: (kind, entries[name].combine_chunks()) for name, kind in _KINDS.items()}
     columns["version_id"] = ("int4", pa.array(np.full(len(entries), version_id)))
-    columns["geom"] = ("geometry", ewkb(np.concatenate([places for _, places in parts]), SRID))
     copy_rows(connection, "ioc", "quarantine", columns)
 
 
-def _row_entries(
-    rows: Rows, breach: Breach, marked: np.ndarray, raw: pa.Array
-) -> tuple[pa.Table, np.ndarray]:
+def entries_of(rows: Rows, breaches: list[Breach]) -> pa.Table:
+    """One entry per breach and row, and one per fault that is no row's."""
+    broken = [np.flatnonzero(breach.finding.rows) for breach in breaches]
+    kept = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *broken]))
+    raw = raw_json(rows.raw.iloc[kept])
+    return pa.concat_tables(
+        [_SCHEMA.empty_table()]
+        + [
+            row_entries(rows, breach, marked, raw.take(pa.array(np.searchsorted(kept, marked))))
+            for breach, marked in zip(breaches, broken, strict=True)
+            if len(marked)
+        ]
+        + [note_entries(breach) for breach in breaches if breach.finding.notes]
+    )
+
+
+def row_entries(rows: Rows, breach: Breach, marked: np.ndarray, raw: pa.Array) -> pa.Table:
+    """Entries of the rows of these numbers, whose raw rows are given as JSON objects."""
     words = breach.finding.describe(marked)
     places = np.full(len(marked), None, dtype=object)
     if rows.geometry is not None:
@@ -67,10 +82,12 @@ def _row_entries(
         "source_row": pa.array(rows.source_row[marked], pa.int32()),
         "reason_zh": words.zh, "reason_en": words.en,
         "suggestion_zh": words.do_zh, "suggestion_en": words.do_en, "raw": raw,
-    }), places  # fmt: skip
+        "geom": ewkb(places, SRID),
+    })  # fmt: skip
 
 
-def _note_entries(breach: Breach) -> tuple[pa.Table, np.ndarray]:
+def note_entries(breach: Breach) -> pa.Table:
+    """Entries of a rule's faults that are no row's."""
     notes = breach.finding.notes
     places = np.full(len(notes), None, dtype=object)
     places[:] = [note.place for note in notes]
@@ -78,8 +95,8 @@ def _note_entries(breach: Breach) -> tuple[pa.Table, np.ndarray]:
         "source_row": pa.nulls(len(notes), pa.int32()),
         "reason_zh": [note.zh for note in notes], "reason_en": [note.en for note in notes],
         "suggestion_zh": [note.do_zh for note in notes], "suggestion_en": [note.do_en for note in notes],
-        "raw": ["{}"] * len(notes),
-    }), places  # fmt: skip
+        "raw": ["{}"] * len(notes), "geom": ewkb(places, SRID),
+    })  # fmt: skip
 
 
 def _table(length: int, breach: Breach, columns: dict[str, Any]) -> pa.Table:
@@ -89,7 +106,7 @@ def _table(length: int, breach: Breach, columns: dict[str, Any]) -> pa.Table:
     return pa.table({
         name: columns[name] if isinstance(columns[name], pa.Array) else pa.array(columns[name], texts)
         for name in _KINDS
-    })  # fmt: skip
+    }).cast(_SCHEMA)  # fmt: skip
 
 
 def raw_json(raw: pd.DataFrame) -> pa.Array:

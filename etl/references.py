@@ -1,6 +1,6 @@
 """Published rows of other datasets that a load is held against: areas, survey points, stations."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,14 +35,12 @@ class References:
     """Reads each table once per set of published versions; several loads of one run share it."""
 
     def __init__(self) -> None:
-        self._connection: Connection[Any] | None = None
         self._state: dict[str, str] = {}
         self._tables: dict[tuple[str, str], Published] = {}
-        self._columns: dict[tuple[str, str, tuple[str, ...]], pd.DataFrame] = {}
+        self._columns: dict[tuple[str, str], pd.DataFrame] = {}
 
     def use(self, connection: Connection[Any], tables: Collection[str]) -> str:
-        """Read through this connection from now on; returns what identifies the published versions."""
-        self._connection = connection
+        """Look which versions are published now; returns what identifies those of the tables."""
         rows = connection.execute(
             """
             SELECT target, string_agg(published_version_id::text, ',' ORDER BY id) FROM ioc.dataset
@@ -52,30 +50,26 @@ class References:
         self._state = dict(rows)
         return ";".join(f"{table}={self._state.get(table, '')}" for table in sorted(tables))
 
+    def read(self, connection: Connection[Any], tables: Mapping[str, Collection[str]]) -> None:
+        """Read what is published of these tables, and these further columns, but for what was read before."""
+        for name, columns in tables.items():
+            key = (name, self._state.get(name, ""))
+            if key not in self._tables:
+                self._tables = {known: rows for known, rows in self._tables.items() if known[0] != name}
+                self._tables[key] = self._read(connection, name)
+            if not set(columns) <= set(self._columns.get(key, ())):
+                self._columns = {known: rows for known, rows in self._columns.items() if known[0] != name}
+                self._columns[key] = _read_columns(connection, name, sorted(columns))
+
     def table(self, name: str) -> Published:
-        """The published rows of a table; empty when nothing is published."""
-        key = (name, self._state.get(name, ""))
-        if key not in self._tables:
-            self._tables = {known: rows for known, rows in self._tables.items() if known[0] != name}
-            self._tables[key] = self._read(name)
-        return self._tables[key]
+        """The published rows of a table that has been read; empty when nothing is published."""
+        return self._tables[(name, self._state.get(name, ""))]
 
     def columns(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        """These columns of a table's published rows, indexed by code."""
-        key = (name, self._state.get(name, ""), columns)
-        if key not in self._columns:
-            self._columns = {known: rows for known, rows in self._columns.items() if known[0] != name}
-            assert self._connection is not None, "use() comes first"
-            statement = sql.SQL("SELECT code, {} FROM ioc.{} ORDER BY code").format(
-                sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(name)
-            )
-            rows = self._connection.execute(statement, binary=True).fetchall()
-            frame = pd.DataFrame(rows, columns=["code", *columns]).set_index("code")
-            self._columns[key] = pd.DataFrame(frame[~frame.index.duplicated()])
-        return self._columns[key]
+        """Columns of a table's published rows that have been read, indexed by code."""
+        return pd.DataFrame(self._columns[(name, self._state.get(name, ""))][list(columns)])
 
-    def _read(self, name: str) -> Published:
-        assert self._connection is not None, "use() comes first"
+    def _read(self, connection: Connection[Any], name: str) -> Published:
         model = VERSIONED_MODELS[name]
         has_name = "name" in model.__table__.columns
         has_geometry = issubclass(model, Feature)
@@ -84,7 +78,7 @@ class References:
             sql.SQL("ST_AsBinary(geom)") if has_geometry else sql.SQL("NULL"),
             sql.Identifier(name),
         )
-        rows = self._connection.execute(statement, binary=True).fetchall()
+        rows = connection.execute(statement, binary=True).fetchall()
         codes, names, wkb, areas = zip(*rows, strict=True) if rows else ((), (), (), ())
         geometry = np.asarray(shapely.from_wkb(np.array(wkb, dtype=object)), dtype=object)
         return Published(
@@ -93,3 +87,12 @@ class References:
             geometry,
             np.array(areas, dtype=object),
         )
+
+
+def _read_columns(connection: Connection[Any], name: str, columns: list[str]) -> pd.DataFrame:
+    statement = sql.SQL("SELECT code, {} FROM ioc.{} ORDER BY code").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(name)
+    )
+    rows = connection.execute(statement, binary=True).fetchall()
+    frame = pd.DataFrame(rows, columns=["code", *columns]).set_index("code")
+    return pd.DataFrame(frame[~frame.index.duplicated()])

@@ -1,7 +1,7 @@
 """The rows of a delivery on their way to the store: columns, geometries in CGCS2000, what went wrong."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,9 @@ class Rows:
 
     ``unreadable`` marks cells that could not be converted, by column; ``code_faults`` holds keys of the table
     code_fault; ``stated`` keeps what the file said where the location decides; ``repaired`` marks geometries
-    that were mended, ``assigned`` rows that lie in the
-    area found for them, ``swapped`` coordinates that only fit with x and y exchanged.
+    that were mended, ``assigned`` rows that lie in the area found for them, ``swapped`` coordinates that only
+    fit with x and y exchanged. ``first_with`` holds, for rules that go row after row, the number of the row
+    that had a column's value first, 0 for that row itself.
     """
 
     columns: dict[str, pd.Series]
@@ -48,11 +49,23 @@ class Rows:
     assigned: np.ndarray | None = None
     repaired: np.ndarray | None = None
     swapped: np.ndarray | None = None
+    first_with: dict[str, np.ndarray] = field(default_factory=dict)
     refused: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.columns = Columns(self.columns, len(self.source_row))
         self.refused = np.zeros(len(self.source_row), dtype=bool)
+
+    @classmethod
+    def of_columns(
+        cls,
+        columns: dict[str, pd.Series],
+        source_row: np.ndarray,
+        geometry: np.ndarray | None = None,
+        geometry_type: str = "",
+    ) -> Self:
+        """Rows of which nothing is known but some columns, as rules that look across rows get them."""
+        return cls(columns, source_row, pd.DataFrame(), geometry, geometry_type, References())
 
     def __len__(self) -> int:
         return len(self.source_row)

@@ -1,10 +1,8 @@
 """Runs jobs: read → normalise → assign → check → load, with nothing published unless all of it succeeds."""
 
-import hashlib
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,51 +11,90 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from etl.assign import assign_areas
-from etl.check import Breach, check
-from etl.dataset_record import ensure_dataset
+from etl.cluster import prepared_on_cluster
+from etl.dataset_record import ensure_dataset, record_of
+from etl.delivery import Delivery
 from etl.gate import GateError, pass_gate
 from etl.job import Job, packaged_jobs
-from etl.load import flagged_count, write_version
-from etl.normalise import normalise
-from etl.quarantine import write_quarantine
+from etl.load import LoadCounts, VersionWriter
+from etl.load_input import LoadInput, load_input, standing_codes
+from etl.prepare_ahead import prepared_here
+from etl.prepared import Prepared
+from etl.raw_spool import RawSpool
 from etl.references import References
-from etl.rows import Rows
-from etl.source import read_source, source_files, source_path
-from geodata import migrate
-from geodata.dataset_version import Version, begin_version, fail, hold_dataset
+from etl.source import read_chunks, source_path
+from geodata.dataset_version import (
+    Lineage,
+    Version,
+    apply_retention,
+    begin_version,
+    drop_prepared,
+    drop_tables,
+    fail,
+    hold_dataset,
+    publish,
+    published_version,
+    set_aside,
+)
 from geodata.errors import UserError
 from geodata.store import Store
+from geodata.version_difference import Difference, compare, keep
+from geodata.version_rows import remember_standing
 
 log = structlog.get_logger(__name__)
 
-PROGRAM_EDITION = "1"
-"""Goes into the input's hash: raise it when the same file and job would give other rows."""
+CHUNK_ROWS = 50_000
+"""Rows in memory at a time, one chunk being prepared while the one before is written."""
 
-PHASES = ("read", "normalise", "assign", "check", "load")
+PHASES = ("read", "normalise", "assign", "check", "load", "compare")
 Progress = Callable[[str, int, int], None]
 """Told (phase, rows done, rows of this load); 0 rows while they are not known."""
 
 
 @dataclass
 class LoadReport:
-    """What a run of a job did. ``published`` is False when the input was the published one already."""
+    """What a run of a job did. ``published`` is False when the input was the published one already.
+
+    ``waiting`` names the version that is whole but waits for somebody's decision. ``rows_loaded`` are those
+    of this delivery, ``rows_carried`` those that an incremental load took from the version before. Seconds
+    are those spent in each phase; of several chunks, phases run side by side.
+    """
 
     job: str
     source: Path
     published: bool = False
     unchanged: bool = False
+    waiting: int | None = None
     version_id: int | None = None
     rows_read: int = 0
     rows_loaded: int = 0
+    rows_refused: int = 0
+    rows_removed: int = 0
+    rows_carried: int = 0
     rows_flagged: int = 0
     refused_by_rule: dict[str, int] = field(default_factory=dict)
     flagged_by_rule: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    difference: Difference | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
 
-    @property
-    def rows_refused(self) -> int:
-        return self.rows_read - self.rows_loaded
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a job is to be run this time.
+
+    ``force`` loads again although nothing has changed. ``dry_run`` does all of it and takes it back.
+    ``review`` lets the version wait for a decision, as a job with ``[publish] approval = true`` always does.
+    ``scheduler`` is the address of a Dask cluster to prepare the rows on. ``loaded_by`` names the account of
+    whoever loads, who may not be the one who approves; ``accept_gate`` whoever answers for publishing what
+    the job's gate speaks against.
+    """
+
+    force: bool = False
+    dry_run: bool = False
+    review: bool = False
+    scheduler: str | None = None
+    loaded_by: str | None = None
+    accept_gate: str | None = None
 
 
 def run_job(
@@ -65,18 +102,12 @@ def run_job(
     job: Job,
     folder: Path,
     progress: Progress | None = None,
-    *,
-    force: bool = False,
-    dry_run: bool = False,
-    accept_gate: str | None = None,
+    options: LoadOptions = LoadOptions(),
     references: References | None = None,
 ) -> LoadReport:
     """Load a job's file from a hand-over folder (or from the file itself).
 
     Args:
-        force: load again although nothing has changed.
-        dry_run: read and check only; the store stays as it is.
-        accept_gate: who answers for publishing what the job's gate speaks against.
         references: share what other jobs of the same run have read.
 
     Raises:
@@ -84,105 +115,149 @@ def run_job(
             version stays as it was.
     """
     path = source_path(job, folder)
-    report = LoadReport(job.code, path)
-    references = references or References()
+    run = _Run(job, path, folder, progress or _silent, options, references or References())
     with store.owner_connection() as connection:
-        state = references.use(connection, job.reads_tables)
-        if dry_run:
-            rows, breaches = _prepare(job, path, references, report, progress)
-            _count(report, rows, breaches)
-            return report
         dataset = ensure_dataset(connection, job)
-        hold_dataset(connection, dataset, job.code)
-        input_hash = _input_hash(job, path, state)
-        if not force and _published_hash(connection, dataset) == input_hash:
-            report.unchanged = True
-            return report
-        version = begin_version(connection, dataset, job.code, path.name, input_hash)
+        if not options.dry_run:
+            connection.commit()
+            hold_dataset(connection, dataset, job.code)
+        given = load_input(job, path, folder, run.references.use(connection, job.reads_tables))
+        again = options.force or options.dry_run
+        if not again and _stands_already(connection, dataset, given, run.report):
+            return run.report
+        version = begin_version(
+            connection, dataset, job.code, path.name, given.input_hash, _lineage(job, given, options)
+        )
+        if options.dry_run:
+            run.load(connection, version)
+            connection.rollback()
+            return run.report
+        connection.commit()
         with _recorded_failure(connection, version):
-            rows, breaches = _prepare(job, path, references, report, progress)
-            judge(connection, job, version, rows, breaches, accept_gate)
-            with _timed(report, "load"):
-                write_version(
-                    connection,
-                    job,
-                    version,
-                    rows,
-                    breaches,
-                    lambda sent: _tell(progress, "load", sent, len(rows)),
-                )
-                connection.commit()
-        _count(report, rows, breaches)
-        report.published, report.version_id = True, version.id
-    return report
+            run.load(connection, version)
+            run.conclude(connection, version)
+            connection.commit()
+    return run.report
 
 
 def run_folder(
     store: Store,
     folder: Path,
     progress: Callable[[Job], Progress | None] | None = None,
-    *,
-    force: bool = False,
+    options: LoadOptions = LoadOptions(),
 ) -> Iterator[LoadReport]:
     """Run every packaged job whose file is in the folder, each after those it builds on."""
     references = References()
     for job in packaged_jobs():
-        if (folder / job.source.path).is_file():
-            yield run_job(
-                store, job, folder, progress(job) if progress else None, force=force, references=references
-            )
+        if (folder / job.source.path).exists():
+            yield run_job(store, job, folder, progress(job) if progress else None, options, references)
 
 
-def _prepare(
-    job: Job, path: Path, references: References, report: LoadReport, progress: Progress | None
-) -> tuple[Rows, list[Breach]]:
-    _tell(progress, "read", 0, 0)
-    with _timed(report, "read"):
-        delivery = read_source(job, path)
-    total = len(delivery)
-    _tell(progress, "normalise", 0, total)
-    with _timed(report, "normalise"):
-        rows = normalise(job, delivery, references)
-    _tell(progress, "assign", 0, total)
-    with _timed(report, "assign"):
-        assign_areas(job, rows)
-    _tell(progress, "check", 0, total)
-    with _timed(report, "check"):
-        breaches = check(job, rows)
-    return rows, breaches
+def _silent(_phase: str, _done: int, _total: int) -> None:
+    return
 
 
-def judge(
-    connection: Connection[Any],
-    job: Job,
-    version: Version,
-    rows: Rows,
-    breaches: list[Breach],
-    accept_gate: str | None,
-) -> None:
-    """Stop a load that its gate refuses; what was wrong with its rows stays to be read.
+class _Run:
+    """One run of a job: its parts, and the report they fill."""
 
-    Raises:
-        GateError: the gate speaks against the load and nobody answers for it.
-    """
-    try:
-        pass_gate(connection, job, version, len(rows), int((~rows.refused).sum()), accept_gate)
-    except GateError:
-        write_quarantine(connection, version.id, rows, breaches)
-        connection.commit()
-        raise
+    def __init__(
+        self,
+        job: Job,
+        path: Path,
+        folder: Path,
+        progress: Progress,
+        options: LoadOptions,
+        references: References,
+    ) -> None:
+        self.job, self.path, self.folder, self.progress = job, path, folder, progress
+        self.options, self.references = options, references
+        self.report = LoadReport(job.code, path)
+
+    def load(self, connection: Connection[Any], version: Version) -> None:
+        """Fill the version's tables and say what it changes; nobody sees it yet."""
+        published = published_version(connection, version.dataset_id)
+        base = published if self.job.load.mode == "incremental" else None
+        self.references.read(connection, self.job.reads_tables)
+        with RawSpool() as spool:
+            writer = VersionWriter(connection, self.job, version, base, self.references, spool)
+            if base is not None and self.job.load.lists_standing:
+                remember_standing(connection, standing_codes(self.job, self.folder, self.references))
+            with closing(self._chunks()) as chunks:
+                for delivery, chunk in chunks:
+                    with self._timed("load"):
+                        writer.write(delivery, chunk, lambda sent: self.progress("load", sent, 0))
+                    for phase, seconds in chunk.seconds.items():
+                        self.report.seconds[phase] += seconds
+            with self._timed("load"):
+                writer.check_whole()
+            if not self.options.dry_run:
+                self._pass_gate(connection, version, writer.counts)
+            with self._timed("load"):
+                writer.index()
+        self.progress("compare", 0, 0)
+        with self._timed("compare"):
+            self.report.difference = compare(connection, version, published)
+            keep(connection, version, self.report.difference)
+        self._report(version, writer.counts)
+
+    def _pass_gate(self, connection: Connection[Any], version: Version, counts: LoadCounts) -> None:
+        """Stop a load that its gate refuses; what was wrong with its rows stays to be read."""
+        delivered = (counts.read - counts.removed, counts.accepted, counts.carried)
+        try:
+            pass_gate(connection, self.job, version, delivered, self.options.accept_gate)
+        except GateError:
+            drop_tables(connection, version)
+            connection.commit()
+            raise
+
+    def _chunks(self) -> Generator[tuple[Delivery, Prepared]]:
+        deliveries = read_chunks(self.job, self.path, CHUNK_ROWS)
+
+        def begin(phase: str, read: int) -> None:
+            self.progress(phase, read, 0)
+
+        if self.options.scheduler is None:
+            return prepared_here(self.job, deliveries, self.references, begin)
+        return prepared_on_cluster(self.options.scheduler, self.job, deliveries, self.references, begin)
+
+    def conclude(self, connection: Connection[Any], version: Version) -> None:
+        """Publish, or let the version wait; one that waited for a decision until now is overtaken."""
+        drop_prepared(connection, version.dataset_id, "dropped", f"Overtaken by version {version.id}.")
+        if self.options.review or self.job.publish.approval:
+            set_aside(connection, version)
+            self.report.waiting = version.id
+            return
+        with self._timed("load"):
+            publish(connection, version)
+            apply_retention(connection, version.dataset_id)
+        self.report.published = True
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.report.seconds[phase] += time.perf_counter() - begin
+
+    def _report(self, version: Version, counts: LoadCounts) -> None:
+        report = self.report
+        report.version_id = None if self.options.dry_run else version.id
+        report.rows_read, report.rows_loaded = counts.read, counts.accepted
+        report.rows_refused, report.rows_removed = counts.refused, counts.removed
+        report.rows_carried, report.rows_flagged = counts.carried, counts.flagged
+        report.refused_by_rule = dict(counts.refused_by_rule)
+        report.flagged_by_rule = dict(counts.flagged_by_rule)
 
 
-def _tell(progress: Progress | None, phase: str, done: int, total: int) -> None:
-    if progress:
-        progress(phase, done, total)
-
-
-@contextmanager
-def _timed(report: LoadReport, phase: str) -> Iterator[None]:
-    begin = time.perf_counter()
-    yield
-    report.seconds[phase] = time.perf_counter() - begin
+def _lineage(job: Job, given: LoadInput, options: LoadOptions) -> Lineage:
+    return Lineage(
+        content_hash=given.content_hash,
+        source_size=given.size,
+        job_hash=given.job_hash,
+        program=given.program,
+        mode=job.load.mode,
+        loaded_by=options.loaded_by,
+        dataset_record=record_of(job),
+    )
 
 
 @contextmanager
@@ -201,39 +276,21 @@ def _recorded_failure(connection: Connection[Any], version: Version) -> Iterator
         raise
 
 
-def _published_hash(connection: Connection[Any], dataset: int) -> str | None:
+def _stands_already(connection: Connection[Any], dataset: int, given: LoadInput, report: LoadReport) -> bool:
+    """Whether this input is the published version, or one made upon it that waits for a decision."""
     row = connection.execute(
         """
-        SELECT v.input_hash FROM ioc.dataset d JOIN ioc.dataset_version v ON v.id = d.published_version_id
-        WHERE d.id = %s
+        SELECT v.id, v.state FROM ioc.dataset d JOIN ioc.dataset_version v ON v.dataset_id = d.id
+        WHERE d.id = %s AND v.input_hash = %s AND (
+            v.id = d.published_version_id
+            OR v.state = 'prepared' AND v.base_version_id IS NOT DISTINCT FROM d.published_version_id
+        )
+        ORDER BY v.id DESC LIMIT 1
         """,
-        [dataset],
+        [dataset, given.input_hash],
     ).fetchone()
-    return row[0] if row else None
-
-
-def _input_hash(job: Job, path: Path, references_state: str) -> str:
-    """Of everything the result depends on: files, job, parameters, program, versions of what is looked up."""
-    digest = hashlib.sha256()
-    files = list(source_files(path))
-    if job.source.parameters:
-        files.append(job.folder / job.source.parameters)
-    for file in files:
-        digest.update(f"\0{file.suffix}\0".encode())
-        with file.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
-    for text in (job.text, references_state, migrate.head(), PROGRAM_EDITION):
-        digest.update(f"\0{text}".encode())
-    return digest.hexdigest()
-
-
-def _count(report: LoadReport, rows: Rows, breaches: list[Breach]) -> None:
-    report.rows_read = len(rows)
-    report.rows_loaded = int((~rows.refused).sum())
-    report.rows_flagged = flagged_count(rows, breaches)
-    refused: Counter[str] = Counter()
-    flagged: Counter[str] = Counter()
-    for breach in breaches:
-        (refused if breach.severity == "error" else flagged)[breach.name] += breach.count
-    report.refused_by_rule, report.flagged_by_rule = dict(refused), dict(flagged)
+    if row is None:
+        return False
+    report.unchanged = True
+    report.waiting = row[0] if row[1] == "prepared" else None
+    return True

@@ -74,6 +74,8 @@ def source_columns(job: Job, *, optional: bool = False) -> dict[str, str]:
     for attribute in job.attributes:
         if attribute.source.source and (optional or not attribute.source.optional):
             named.setdefault(attribute.source.source, f"attributes.{attribute.name}")
+    if job.load.deletions and not job.load.deletions.keys:
+        named.setdefault(job.load.deletions.column, "load.deletions.column")
     for key in ("x", "y", "xy", "wkt"):
         if name := getattr(job.source, key):
             named.setdefault(name, f"source.{key}")

@@ -5,13 +5,14 @@ dataset's partition of the store's tables, so readers see the old version or the
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from psycopg import Connection, sql
 from psycopg.errors import LockNotAvailable
+from psycopg.types.json import Jsonb
 
 from geodata.errors import UserError
 
@@ -70,21 +71,61 @@ def hold_dataset(connection: Connection[Any], dataset_id: int, code: str) -> Non
     connection.commit()
 
 
+@dataclass(frozen=True)
+class Lineage:
+    """What a version is made of. ``mode`` is full or incremental; hashes are SHA-256.
+
+    ``content_hash`` is of the file alone, ``job_hash`` of its job's text, ``program`` the edition of the
+    program; ``dataset_record`` holds columns of ``ioc.dataset`` to be set when the version is published.
+    """
+
+    content_hash: str | None = None
+    source_size: int | None = None
+    job_hash: str | None = None
+    program: str | None = None
+    mode: str = "full"
+    loaded_by: str | None = None
+    dataset_record: Mapping[str, Any] | None = None
+
+
 def begin_version(
-    connection: Connection[Any], dataset_id: int, job: str, source_name: str, input_hash: str
+    connection: Connection[Any],
+    dataset_id: int,
+    job: str,
+    source_name: str,
+    input_hash: str,
+    lineage: Lineage | None = None,
 ) -> Version:
-    """Record that a load begins, in a transaction of its own."""
+    """Record that a load begins; what is published then is its base."""
+    lineage = lineage or Lineage()
     row = connection.execute(
         """
-        INSERT INTO ioc.dataset_version (dataset_id, state, job, source_name, input_hash)
-        VALUES (%s, 'loading', %s, %s, %s)
+        INSERT INTO ioc.dataset_version (dataset_id, state, job, source_name, input_hash, base_version_id,
+            content_hash, source_size, job_hash, program, mode, loaded_by, dataset_record)
+        SELECT d.id, 'loading', %(job)s, %(source_name)s, %(input_hash)s, d.published_version_id,
+            %(content_hash)s, %(source_size)s, %(job_hash)s, %(program)s, %(mode)s, %(loaded_by)s, %(record)s
+        FROM ioc.dataset d WHERE d.id = %(dataset)s
         RETURNING id, (SELECT target FROM ioc.dataset WHERE id = dataset_id)
         """,
-        [dataset_id, job, source_name, input_hash],
+        {
+            **vars(lineage),
+            "dataset": dataset_id,
+            "job": job,
+            "source_name": source_name,
+            "input_hash": input_hash,
+            "record": Jsonb(lineage.dataset_record) if lineage.dataset_record else None,
+        },
     ).fetchone()
     assert row is not None, "INSERT … RETURNING gives a row"
-    connection.commit()
     return Version(row[0], dataset_id, row[1])
+
+
+def published_version(connection: Connection[Any], dataset_id: int) -> Version | None:
+    """The version that everybody sees."""
+    row = connection.execute(
+        "SELECT published_version_id, target FROM ioc.dataset WHERE id = %s", [dataset_id]
+    ).fetchone()
+    return Version(row[0], dataset_id, row[1]) if row and row[0] else None
 
 
 def create_tables(connection: Connection[Any], version: Version) -> None:
@@ -139,6 +180,8 @@ def _index_definitions(connection: Connection[Any], parent: str, table: str) -> 
 def publish(connection: Connection[Any], version: Version) -> None:
     """Make ``version`` the published one, within the connection's current transaction.
 
+    The dataset's own record becomes what the version's job said of it, so that going back goes back whole.
+
     Raises:
         PublishBlockedError: a backup or another long read holds the tables.
     """
@@ -155,20 +198,25 @@ def publish(connection: Connection[Any], version: Version) -> None:
             "A backup or another long read holds the tables, so the new version could not be published; "
             "run the job again when that has finished."
         )
-    connection.execute(
+    row = connection.execute(
         """
         UPDATE ioc.dataset_version
         SET state = 'published', published_at = now(), finished_at = coalesce(finished_at, now())
-        WHERE id = %s
+        WHERE id = %s RETURNING dataset_record
         """,
         [version.id],
-    )
+    ).fetchone()
     connection.execute(
         "INSERT INTO ioc.dataset_publication (dataset_id, version_id) VALUES (%s, %s)",
         [version.dataset_id, version.id],
     )
+    record = {"published_version_id": version.id, **((row and row[0]) or {})}
+    values = [Jsonb(value) if isinstance(value, list | dict) else value for value in record.values()]
     connection.execute(
-        "UPDATE ioc.dataset SET published_version_id = %s WHERE id = %s", [version.id, version.dataset_id]
+        sql.SQL("UPDATE ioc.dataset SET {} WHERE id = %s").format(
+            sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in record)
+        ),
+        [*values, version.dataset_id],
     )
 
 
@@ -207,6 +255,35 @@ def _attach(connection: Connection[Any], version: Version) -> None:
                 sql.Identifier(parent), sql.Identifier(table), sql.Literal(version.dataset_id)
             )
         )
+
+
+def set_aside(connection: Connection[Any], version: Version) -> None:
+    """Let a version that is whole wait, unseen, until somebody decides on it."""
+    connection.execute(
+        "UPDATE ioc.dataset_version SET state = 'prepared', finished_at = now() WHERE id = %s", [version.id]
+    )
+
+
+def drop_prepared(
+    connection: Connection[Any], dataset_id: int, state: str, reason: str, keep: int | None = None
+) -> None:
+    """Drop versions that wait for a decision, all but ``keep``; their record says the new state and why."""
+    rows = connection.execute(
+        """
+        UPDATE ioc.dataset_version v SET state = %s, failure = %s FROM ioc.dataset d
+        WHERE d.id = v.dataset_id AND v.dataset_id = %s AND v.state = 'prepared' AND v.id IS DISTINCT FROM %s
+        RETURNING v.id, d.target
+        """,
+        [state, reason, dataset_id, keep],
+    ).fetchall()
+    for version_id, target in rows:
+        drop_tables(connection, Version(version_id, dataset_id, target))
+
+
+def drop_tables(connection: Connection[Any], version: Version) -> None:
+    """Remove a version's rows for good."""
+    for _, table in version.tables():
+        connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
 
 
 def fail(connection: Connection[Any], version: Version, failure: str) -> None:
@@ -248,7 +325,6 @@ def apply_retention(connection: Connection[Any], dataset_id: int, keep: int = 2)
         [dataset_id, keep],
     ).fetchall()
     for version_id, target in rows:
-        for _, table in Version(version_id, dataset_id, target).tables():
-            connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
+        drop_tables(connection, Version(version_id, dataset_id, target))
         connection.execute("UPDATE ioc.dataset_version SET state = 'dropped' WHERE id = %s", [version_id])
     return [version_id for version_id, _ in rows]

@@ -7,6 +7,8 @@ it and the others are hashed again with bytes of 1 appended until they are free.
 change: links hold these ids.
 """
 
+from collections.abc import Callable, Collection, Iterable
+
 import numpy as np
 import pyarrow as pa
 
@@ -16,36 +18,51 @@ _BITS = np.uint64(64 - 53)
 
 
 def feature_ids(dataset_code: str, keys: pa.Array) -> np.ndarray:
-    """Ids (int64, 0 ≤ id < 2**53) of a dataset's features by their keys; keys must be given and distinct."""
-    values = keys.cast(pa.large_string())
-    ids = _hash(dataset_code, values)
-    ordered = np.sort(ids)
-    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if len(shared):
-        _tell_apart(dataset_code, ids, values, shared)
-    return ids
+    """Ids (int64, 0 ≤ id < 2**53) of a dataset's features by their keys, before any are told apart."""
+    return _hash(dataset_code, keys.cast(pa.large_string()))
 
 
-def _tell_apart(dataset_code: str, ids: np.ndarray, keys: pa.Array, shared: np.ndarray) -> None:
-    taken = set(ids.tolist())
-    kept: set[int] = set()
-    rows = [(keys[int(row)].as_py(), int(row)) for row in np.flatnonzero(np.isin(ids, shared))]
-    for key, row in sorted(rows, key=lambda pair: pair[0].encode()):
-        candidate = int(ids[row])
+def told_apart(
+    dataset_code: str,
+    shared: Iterable[tuple[int, str]],
+    taken: Callable[[int], bool],
+    held: Collection[int] = (),
+) -> dict[str, int]:
+    """New ids of those keys that meet others in an id.
+
+    Args:
+        shared: every id that several keys have, with each of these keys.
+        taken: whether some feature of the dataset has an id, as first hashed.
+        held: ids that others keep whatever their keys are.
+    """
+    kept = set(held)
+    changed: dict[str, int] = {}
+    for candidate, key in sorted(shared, key=lambda pair: pair[1].encode()):
         if candidate not in kept:
             kept.add(candidate)
             continue
-        while candidate in taken:
-            key += "\x01"
-            candidate = int(_hash(dataset_code, pa.array([key], pa.large_string()))[0])
-        taken.add(candidate)
-        ids[row] = candidate
+        longer = key
+        while taken(candidate) or candidate in kept:
+            longer += "\x01"
+            candidate = int(_hash(dataset_code, pa.array([longer], pa.large_string()))[0])
+        kept.add(candidate)
+        changed[key] = candidate
+    return changed
+
+
+def text_hashes(values: pa.Array) -> np.ndarray:
+    """64-bit hashes (uint64) of texts, none of them null: the ids' own, before they are cut."""
+    return _mixed_hash(b"", values.cast(pa.large_string()))
 
 
 def _hash(dataset_code: str, keys: pa.Array) -> np.ndarray:
+    return (_mixed_hash(dataset_code.encode() + b"\0", keys) >> _BITS).astype(np.int64)
+
+
+def _mixed_hash(prefix: bytes, keys: pa.Array) -> np.ndarray:
     state = np.full(len(keys), _OFFSET_BASIS)
-    for byte in (*dataset_code.encode(), 0):
-        state = (state ^ np.uint64(byte)) * _PRIME
+    for byte in prefix:
+        state = (state ^ byte) * _PRIME
     data = np.frombuffer(keys.buffers()[2] or b"", dtype=np.uint8)
     offsets = np.frombuffer(keys.buffers()[1], dtype=np.int64)[keys.offset : keys.offset + len(keys) + 1]
     starts, lengths = offsets[:-1], np.diff(offsets)
@@ -56,7 +73,7 @@ def _hash(dataset_code: str, keys: pa.Array) -> np.ndarray:
         else:
             rows = np.flatnonzero(inside)
             state[rows] = (state[rows] ^ data[starts[rows] + position]) * _PRIME
-    return (_mix(state) >> _BITS).astype(np.int64)
+    return _mix(state)
 
 
 def _mix(state: np.ndarray) -> np.ndarray:

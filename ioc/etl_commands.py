@@ -15,7 +15,7 @@ from rich.table import Table
 
 from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
 from etl.job import Job, find_job, packaged_jobs
-from etl.run import LoadReport, run_job
+from etl.run import LoadOptions, LoadReport, run_job
 from etl.run import Progress as JobProgress
 from geodata.errors import UserError
 from ioc.context import open_store
@@ -26,7 +26,14 @@ etl_app = typer.Typer(
 )
 
 console = Console(highlight=False)
-PHASES_ZH = {"read": "读取", "normalise": "规范", "assign": "定位", "check": "质检", "load": "入库"}
+PHASES_ZH = {
+    "read": "读取",
+    "normalise": "规范",
+    "assign": "定位",
+    "check": "质检",
+    "load": "入库",
+    "compare": "比对",
+}
 
 JobName = Annotated[
     str, typer.Argument(help="A packaged job (see `ioc etl list`), or the path of a job file (.toml).")
@@ -62,9 +69,7 @@ def run(
                 chosen,
                 source or folder,
                 progress,
-                force=force,
-                dry_run=dry_run,
-                accept_gate=accept_gate,
+                LoadOptions(force=force, dry_run=dry_run, accept_gate=accept_gate),
             )
         except OperationalError as error:
             raise UserError(

@@ -1,10 +1,9 @@
 """Rules about codes: well formed, of this district, used once, and known where they refer to something."""
 
-import numpy as np
 import pandas as pd
 
 from etl.rows import Rows
-from etl.rules.finding import Finding, Said, Words, each, nothing, of, rule, written
+from etl.rules.finding import Finding, Said, each, nothing, of, rule, written
 from etl.rules.suggestion import closest_code
 from geodata.code_table import CodeTable
 from geodata.code_text import fault_reasons, normalise
@@ -14,25 +13,17 @@ from geodata.credit_code import check_character
 @rule("unique", scope="order")
 def unique(rows: Rows, column: str) -> Finding:
     """No accepted row before has the same value."""
-    values = rows.columns[column]
-    standing = ~rows.refused & values.notna().to_numpy()
-    kept = pd.Series(values[standing])
-    repeated = rows.none()
-    repeated[standing] = kept.duplicated().to_numpy()
+    first = rows.first_with[column]
 
-    def describe(chosen: np.ndarray) -> Words:
-        first = pd.Series(rows.source_row[standing]).groupby(kept.to_numpy(), sort=False).first()
-        twice = values.iloc[chosen]
-        said = [
-            (
-                f"“{value}”与第 {row} 行重复", f"“{value}” is also in row {row}",
-                "确为同一对象的删去一行，否则改编号", "if they are one thing keep one, else number it anew",
-            )
-            for value, row in zip(twice, twice.map(first), strict=True)
-        ]  # fmt: skip
-        return Words(*zip(*said, strict=True)) if said else Words([], [], [], [])
+    def say(value: str, row: int) -> Said:
+        return (
+            f"“{value}”与第 {row} 行重复",
+            f"“{value}” is also in row {row}",
+            "确为同一对象的删去一行，否则改编号",
+            "if they are one thing keep one, else number it anew",
+        )
 
-    return Finding(repeated, column, describe)
+    return Finding(first > 0, column, each(say, of(rows.columns[column]), of(first)))
 
 
 @rule("code")

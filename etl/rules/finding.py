@@ -1,6 +1,6 @@
 """What a rule finds: rows that break it, and words for people, a whole array of rows at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,12 +55,16 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    name: str, reads: tuple[str, ...] = (), scope: Scope = "row", columns: tuple[str, ...] = ()
+    name: str,
+    reads: tuple[str, ...] | Mapping[str, tuple[str, ...]] = (),
+    scope: Scope = "row",
+    columns: tuple[str, ...] = (),
 ) -> Callable[[Rule], Rule]:
     """Register a rule.
 
     Args:
-        reads: tables whose published rows it looks at.
+        reads: tables whose published rows it looks at; with the columns it needs of them, where codes, names
+            and places are not enough.
         scope: ``row`` judges each row by itself, so that a load of any size is checked chunk by chunk, on
             several machines if need be. ``dataset`` looks across rows: it runs once the accepted rows stand
             in the store, on all rows of the new version (those carried over from the version before
@@ -71,7 +75,8 @@ def rule(
     """
 
     def register(function: Rule) -> Rule:
-        function.reads, function.scope, function.columns = reads, scope, columns  # type: ignore[attr-defined]
+        function.reads = reads if isinstance(reads, Mapping) else dict.fromkeys(reads, ())  # type: ignore[attr-defined]
+        function.scope, function.columns = scope, columns  # type: ignore[attr-defined]
         RULES[name] = function
         return function
 

@@ -8,13 +8,13 @@ import numpy as np
 from etl.rows import Rows
 from etl.rules.finding import Finding, each, of, rule
 from etl.rules.pipe_meeting import SEPARATORS
-from etl.rules.pipe_network import COLUMNS, SEWAGE, STORM, network_of
+from etl.rules.pipe_network import COLUMNS, NODES, SEWAGE, STORM, network_of
 
 STORM_OUTLETS = ("出水口",)
 SEWAGE_OUTLETS = ("污水处理厂", "泵站")
 
 
-@rule("closed_loop", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("closed_loop", scope="dataset", columns=COLUMNS, reads=NODES)
 def closed_loop(rows: Rows) -> Finding:
     """D06: no gravity pipe leads back to where its water came from."""
     net = network_of(rows)
@@ -99,7 +99,7 @@ def _strongly_connected(onward: dict[int, list[int]]) -> list[list[int]]:
     return parts
 
 
-@rule("two_outflows", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("two_outflows", scope="dataset", columns=COLUMNS, reads=NODES)
 def two_outflows(rows: Rows, built_for_it: Sequence[str] = SEPARATORS) -> Finding:
     """D06: one gravity pipe leaves a node, unless it is built to part the flow (溢流, 截流)."""
     net = network_of(rows)
@@ -123,7 +123,7 @@ def two_outflows(rows: Rows, built_for_it: Sequence[str] = SEPARATORS) -> Findin
     return Finding(mask, "flow_direction", describe)
 
 
-@rule("reaches_outlet", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("reaches_outlet", scope="dataset", columns=COLUMNS, reads=NODES)
 def reaches_outlet(
     rows: Rows, storm: Sequence[str] = STORM_OUTLETS, sewage: Sequence[str] = SEWAGE_OUTLETS
 ) -> Finding:

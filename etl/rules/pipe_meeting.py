@@ -7,7 +7,7 @@ import pandas as pd
 
 from etl.rows import Rows
 from etl.rules.finding import Finding, Said, each, of, rule
-from etl.rules.pipe_network import COLUMNS, COMBINED, SEWAGE, STORM, Network, network_of, plain
+from etl.rules.pipe_network import COLUMNS, COMBINED, NODES, SEWAGE, STORM, Network, network_of, plain
 from etl.rules.pipe_section import is_round
 
 STANDARD_SIZES = (
@@ -46,7 +46,7 @@ def duplicate_pipe(rows: Rows) -> Finding:
     return Finding(twin >= 0, "start_node,end_node", describe)
 
 
-@rule("alike_at_point", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("alike_at_point", scope="dataset", columns=COLUMNS, reads=NODES)
 def alike_at_point(
     rows: Rows, tolerance_m: float = 0.01, may_change: Sequence[str] = ("变径", "变材")
 ) -> Finding:
@@ -114,7 +114,7 @@ def _largest(node: np.ndarray, value: np.ndarray, nodes: int) -> tuple[np.ndarra
     return most, where
 
 
-@rule("narrowing", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("narrowing", scope="dataset", columns=COLUMNS, reads=NODES)
 def narrowing(rows: Rows) -> Finding:
     """D03: what leaves a node is no narrower than the widest gravity pipe that arrives, by area."""
     net = network_of(rows)
@@ -142,7 +142,7 @@ def narrowing(rows: Rows) -> Finding:
     return Finding(feeder >= 0, "section", describe)
 
 
-@rule("size_jump", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("size_jump", scope="dataset", columns=COLUMNS, reads=NODES)
 def size_jump(rows: Rows, sizes: Sequence[float] = STANDARD_SIZES, steps: int = 2) -> Finding:
     """D04: a round pipe is within so many standard sizes of the widest that arrives."""
     net = network_of(rows)
@@ -174,7 +174,7 @@ def size_jump(rows: Rows, sizes: Sequence[float] = STANDARD_SIZES, steps: int = 
     return Finding(feeder >= 0, "section", describe)
 
 
-@rule("misconnection", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("misconnection", scope="dataset", columns=COLUMNS, reads=NODES)
 def misconnection(rows: Rows) -> Finding:
     """D05 混接: rain does not flow into a sewer, sewage (nor combined flow) not into a storm drain.
 

@@ -21,6 +21,8 @@ STORM, SEWAGE, COMBINED = "YS", "WS", "HS"
 GRAVITY = (STORM, SEWAGE, COMBINED)
 AGAINST = ("1", "逆流")
 NODE_COLUMNS = ("ground_level", "feature", "attachment", "subclass")
+NODES = {"pipe_node": NODE_COLUMNS}
+"""What is looked up of the published points."""
 COLUMNS = (
     "code", "start_node", "end_node", "start_depth", "end_depth", "start_invert_level", "end_invert_level",
     "subclass", "material", "section", "flow_direction", "pressure", "embedding", "geom",

@@ -6,7 +6,7 @@ import numpy as np
 
 from etl.rows import Rows
 from etl.rules.finding import Finding, Said, each, nothing, of, rule
-from etl.rules.pipe_network import ground_levels, is_gravity, plain, plan_lengths, runs_against
+from etl.rules.pipe_network import NODES, ground_levels, is_gravity, plain, plan_lengths, runs_against
 from etl.rules.pipe_section import section_sizes
 
 ABOVE_GROUND = ("JK", "DM", "SJ", "SX")
@@ -95,7 +95,7 @@ def slope_angle(rows: Rows, max: float = 30.0) -> Finding:
     return Finding(angle > max, "start_invert_level", describe)
 
 
-@rule("invert_below_ground", reads=("pipe_node",))
+@rule("invert_below_ground", reads=NODES)
 def invert_below_ground(rows: Rows) -> Finding:
     """D08: at neither end does the recorded level lie above the ground."""
     over = [
@@ -108,7 +108,7 @@ def invert_below_ground(rows: Rows) -> Finding:
     ))  # fmt: skip
 
 
-@rule("cover", reads=("pipe_node",))
+@rule("cover", reads=NODES)
 def cover(rows: Rows, carriageway_m: float = 0.7, path_m: float = 0.6, paths: Sequence[str] = ()) -> Finding:
     """D08: enough soil lies on the pipe; less will do under roads whose name ends in one of ``paths``.
 

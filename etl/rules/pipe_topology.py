@@ -8,7 +8,7 @@ import shapely
 
 from etl.rows import Rows
 from etl.rules.finding import Finding, Note, each, nothing, of, rule
-from etl.rules.pipe_network import COLUMNS, Network, in_metres, network_of, node_places
+from etl.rules.pipe_network import COLUMNS, NODES, Network, in_metres, network_of, node_places
 
 DEGREES = {"三通": 3, "四通": 4, "起止点": 1, "预留口": 1}
 """Pipes that meet at a point of this 特征."""
@@ -17,7 +17,7 @@ ENDS = ("起止点", "预留口", "进水口", "出水口", "出地", "盖堵")
 """特征 at which a line may end; it may end at any 附属物 too."""
 
 
-@rule("unused_node", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("unused_node", scope="dataset", columns=COLUMNS, reads=NODES)
 def unused_node(rows: Rows) -> Finding:
     """T01: every published point is the end of a pipe. Notes, as the fault is no pipe's."""
     codes = rows.references.table("pipe_node").codes
@@ -31,7 +31,7 @@ def unused_node(rows: Rows) -> Finding:
     return Finding(rows.none(), None, nothing(rows).describe, notes)
 
 
-@rule("node_degree", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("node_degree", scope="dataset", columns=COLUMNS, reads=NODES)
 def node_degree(rows: Rows, degrees: Mapping[str, int] = DEGREES) -> Finding:
     """T02: as many pipes meet at a point as its 特征 says. Notes, as the fault is no pipe's."""
     net = network_of(rows)
@@ -69,7 +69,7 @@ def components(first: np.ndarray, last: np.ndarray, nodes: int) -> np.ndarray:
         root = new
 
 
-@rule("isolated_pipe", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("isolated_pipe", scope="dataset", columns=COLUMNS, reads=NODES)
 def isolated_pipe(rows: Rows, least: int = 2, ends: Sequence[str] = ENDS) -> Finding:
     """T03: a pipe is one of a network of at least so many, and ends where lines may end (else 断头点)."""
     net = network_of(rows)
@@ -94,7 +94,7 @@ def isolated_pipe(rows: Rows, least: int = 2, ends: Sequence[str] = ENDS) -> Fin
     return Finding(mask, "start_node,end_node", each(lambda words: words, of(said)))
 
 
-@rule("dangling_end", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("dangling_end", scope="dataset", columns=COLUMNS, reads=NODES)
 def dangling_end(rows: Rows, tolerance_m: float = 0.5) -> Finding:
     """T04 悬空点: no end lies within the tolerance of a pipe of its kind that it is not joined to."""
     lines, net, plane = _drawn(rows)
@@ -123,7 +123,7 @@ def dangling_end(rows: Rows, tolerance_m: float = 0.5) -> Finding:
     return Finding(mask, "geom", describe)
 
 
-@rule("crossing", scope="dataset", columns=COLUMNS, reads=("pipe_node",))
+@rule("crossing", scope="dataset", columns=COLUMNS, reads=NODES)
 def crossing(rows: Rows) -> Finding:
     """T05: a pipe crosses another of its kind at a point only."""
     lines, net, plane = _drawn(rows)

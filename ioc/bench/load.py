@@ -18,7 +18,7 @@ from sqlalchemy import Engine, create_engine
 
 from etl.job import find_job
 from etl.references import References
-from etl.run import LoadReport, run_job
+from etl.run import LoadOptions, LoadReport, run_job
 from geodata.migrate import upgrade
 from geodata.store import Store, sqlalchemy_url
 from ioc.demo.build import build_demo
@@ -67,7 +67,7 @@ def _measure(store: Store, folder: Path, say: Callable[[str], None]) -> LoadFigu
     # The first turn warms caches on both sides and does not count.
     for turn in range(RUNS + 1):
         begin = time.perf_counter()
-        report = run_job(store, job, folder, force=True)
+        report = run_job(store, job, folder, options=LoadOptions(force=True))
         took = time.perf_counter() - begin
         took_reference = _to_postgis(frame, engine)
         say(f"load {took:.2f} s, to_postgis {took_reference:.2f} s")

@@ -7,7 +7,7 @@ import pytest
 from etl.dataset_history import quarantined_rows
 from etl.gate import GateError, gate_faults
 from etl.job import Gate
-from etl.run import run_job
+from etl.run import LoadOptions, run_job
 from geodata.store import Store
 from tests.etl.deliveries import degrees_job, load, loaded_codes, rows_of, version_states, write_list
 
@@ -55,7 +55,7 @@ def test_a_person_may_answer_for_the_drop_and_is_recorded(store: Store, tmp_path
     write_list(tmp_path, GOOD[:3])
     with pytest.raises(GateError, match=r"3 rows would replace 8 \(62% fewer\)"):
         load(store, job, tmp_path)
-    assert run_job(store, job, tmp_path, accept_gate="李工").published
+    assert run_job(store, job, tmp_path, options=LoadOptions(accept_gate="李工")).published
     assert len(loaded_codes(store)) == 3
     [(override,)] = rows_of(
         store, "SELECT gate_override FROM ioc.dataset_version WHERE gate_override IS NOT NULL"

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from etl.dataset_history import dataset_history, quarantined_rows, roll_back
 from etl.job import packaged_jobs
-from etl.run import run_folder, run_job
+from etl.run import LoadOptions, run_folder, run_job
 from geodata.errors import UserError
 from geodata.store import Store
 from geodata.viewer import Viewer
@@ -100,7 +100,7 @@ def test_the_same_input_twice_changes_nothing(store: Store, tmp_path: Path) -> N
     report = load(store, job, tmp_path)
     assert (report.unchanged, report.published) == (True, False)
     assert (version_tables(store), rows_of(store, "SELECT * FROM ioc.dataset_version")) == before
-    assert run_job(store, job, tmp_path, force=True).published
+    assert run_job(store, job, tmp_path, options=LoadOptions(force=True)).published
 
 
 def test_new_areas_make_the_same_file_worth_loading_again(store: Store, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_ids_stay_when_the_dataset_is_loaded_again(store: Store, tmp_path: Path)
 
 def test_a_dry_run_checks_and_leaves_the_store_alone(store: Store, tmp_path: Path) -> None:
     write_list(tmp_path, [*GOOD, "A1,重复,114.305,30.505"])
-    report = run_job(store, degrees_job(tmp_path), tmp_path, dry_run=True)
+    report = run_job(store, degrees_job(tmp_path), tmp_path, options=LoadOptions(dry_run=True))
     assert (report.rows_read, report.refused_by_rule, report.published) == (4, {"unique": 1}, False)
     assert rows_of(store, "SELECT * FROM ioc.dataset") == []
 
