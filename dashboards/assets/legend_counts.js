@@ -64,7 +64,9 @@
     ioc.tell("counts", counts);
   }
 
-  function start() {
+  /** Counting waits for the first whole map, which needs the server more. */
+  async function start() {
+    await ioc.ready;
     ioc.leaflet.on("moveend", soon);
     ioc.on("layers", soon);
     soon();

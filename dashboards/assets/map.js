@@ -5,6 +5,8 @@
   const NEVER = 2147483647; // milliseconds, the longest timer a browser takes
   const RETRY_SECONDS = 5;
   const SYMBOL_PIXELS = 48;
+  const ROOM_TO_PAN = 0.25; // of the view, on every side
+  const UNFINISHED_PICTURE_MS = 1000;
   const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
   let leaflet = null;
@@ -46,9 +48,37 @@
         window.L.MaplibreGL.prototype._update.call(this, event);
       },
     });
-    const resting = new Resting({ ...options, updateInterval: NEVER, padding: 0.25 });
-    leaflet.on("moveend", () => resting._update());
+    // The first picture is of what is in view; the room to pan in is drawn around it afterwards.
+    const resting = new Resting({ ...options, updateInterval: NEVER, padding: 0 });
+    const update = () => resting._update();
+    resting.on("add", () => {
+      leaflet.on("moveend", update);
+      resting.getMaplibreMap().once("idle", () => {
+        resting.options.padding = ROOM_TO_PAN;
+        if (resting._map) resting._resize();
+      });
+    });
+    resting.on("remove", () => leaflet.off("moveend", update));
     return resting;
+  }
+
+  /** Draws an unfinished map only now and then: in software, every such picture keeps the tiles waiting for it. */
+  function drawSparingly(map) {
+    const draw = map.triggerRepaint.bind(map);
+    let drawn = -Infinity;
+    let timer = null;
+    map.on("render", () => (drawn = performance.now()));
+    const decide = () => {
+      timer = null;
+      const rest = drawn + UNFINISHED_PICTURE_MS - performance.now();
+      if (map.areTilesLoaded() || rest <= 0) draw();
+      else timer = setTimeout(decide, rest);
+    };
+    map.triggerRepaint = () => {
+      if (timer && !map.areTilesLoaded()) return;
+      clearTimeout(timer);
+      timer = setTimeout(decide, 0);
+    };
   }
 
   /**
@@ -98,6 +128,7 @@
     layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: 0.1 });
     layer.addTo(leaflet);
     gl = ioc.map = layer.getMaplibreMap();
+    if (software) drawSparingly(gl);
     listen();
     return gl;
   }
@@ -165,16 +196,15 @@
 
   /** Brings the map in line with the catalogue, the theme and the switches; unchanged tiles are kept. */
   function refresh(layers) {
-    if (gl) gl.setStyle(ioc.mapStyle.assemble(layers), { diff: true });
-    if (gl && highlighted) highlight(highlighted);
+    gl?.setStyle(ioc.mapStyle.assemble(layers, highlighted), { diff: true });
   }
 
   let highlighted = null;
 
   function highlight(feature) {
-    highlighted = feature;
-    const features = feature ? [{ type: "Feature", properties: {}, geometry: feature.geometry }] : [];
-    gl?.getSource("highlight")?.setData({ type: "FeatureCollection", features });
+    if (!feature && !highlighted) return;
+    highlighted = feature && { type: "Feature", properties: {}, geometry: feature.geometry };
+    refresh(ioc.layers.all());
   }
 
   /** Space that panels cover, so that what is flown to ends up in the clear part of the map. */

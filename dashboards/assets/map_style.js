@@ -14,6 +14,10 @@
   };
   // Everything is in the tiles of this zoom; closer views enlarge them and fetch nothing more.
   const DEEPEST_TILE_ZOOM = 16;
+  // Layers that everybody sees at first come in one tile: fewer requests, and MapLibre draws the outlines of
+  // all tiles anew wherever the source changes from one layer to the next, which in software costs most of all.
+  const COMMON = "common";
+  const MOST_IN_A_TILE = 40; // what the server puts into one
 
   const baseLayers = () => ioc.page.base_map[ioc.memory.theme];
   const baseNames = () => new Set(baseLayers().map((layer) => layer["source-layer"]).filter(Boolean));
@@ -52,6 +56,10 @@
     return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}${layers.length === 1 ? ioc.filters.query(layers[0].id) : ""}`;
   }
 
+  /** The layers of the common tile: the same whatever this viewer switches or filters, so that it is kept. */
+  const common = (layers) =>
+    layers.filter((layer) => layer.visible_by_default && !isBase(layer) && (layer.point_min_zoom ?? 0) <= DEEPEST_TILE_ZOOM).slice(0, MOST_IN_A_TILE);
+
   function sourceOf(layers) {
     const shallowest = Math.min(...layers.map((layer) => layer.min_zoom ?? 0));
     const deepest = Math.max(...layers.map((layer) => Math.max(layer.point_min_zoom ?? 0, shallowest)));
@@ -73,19 +81,22 @@
       .map(({ layer }) => layer);
   }
 
-  /** The whole MapLibre style for the catalogue's layers in the chosen theme. */
-  function assemble(layers) {
+  /** The whole MapLibre style for the catalogue's layers in the chosen theme, with a feature marked or none. */
+  function assemble(layers, marked) {
     const byId = new Map(layers.map((layer) => [layer.id, layer]));
     const base = layers.filter(isBase);
     const thematic = ioc.arrangement.inOrder(layers.filter((layer) => !isBase(layer)));
-    const sources = { highlight: { type: "geojson", data: { type: "FeatureCollection", features: [] } } };
+    const shared = common(layers);
+    const sourceId = (layer) => (shared.includes(layer) && !ioc.filters.of(layer.id) ? COMMON : layer.id);
+    const sources = marked ? { highlight: { type: "geojson", data: marked } } : {};
     if (base.length) sources.base = sourceOf(base);
-    for (const layer of thematic) sources[layer.id] = sourceOf([layer]);
+    if (shared.length) sources[COMMON] = sourceOf(shared);
+    for (const layer of thematic) if (sourceId(layer) !== COMMON) sources[layer.id] = sourceOf([layer]);
     const drawn = baseLayers()
       .filter((layer) => !layer["source-layer"] || byId.has(layer["source-layer"]))
       .map((layer) => placed(layer, byId.get(layer["source-layer"]), layer["source-layer"] && "base", true));
-    for (const layer of thematic) drawn.push(...ioc.arrangement.styleOf(layer).map((part) => placed(part, layer, layer.id, false)));
-    return ioc.baseMap.dress({ version: 8, sources, layers: [...bySlot(drawn), ...highlightLayers()], transition: { duration: 0 } });
+    for (const layer of thematic) drawn.push(...ioc.arrangement.styleOf(layer).map((part) => placed(part, layer, sourceId(layer), false)));
+    return ioc.baseMap.dress({ version: 8, sources, layers: [...bySlot(drawn), ...(marked ? highlightLayers() : [])], transition: { duration: 0 } });
   }
 
   function highlightLayers() {

@@ -23,10 +23,10 @@ def look(page: Page, lon: float, lat: float, zoom: float) -> None:
 
 
 def drawn(page: Page, source: str) -> list[dict[str, Any]]:
-    """Ids and properties of the features of a source that are on the screen."""
+    """Ids and properties of the features of a layer, or of a whole source, that are on the screen."""
     return page.evaluate(
         """(source) => ioc.map.queryRenderedFeatures()
-            .filter((feature) => feature.source === source)
+            .filter((feature) => [feature.source, feature.sourceLayer].includes(source))
             .map((feature) => ({ id: feature.id, properties: feature.properties }))""",
         source,
     )
