@@ -45,7 +45,8 @@
     const assembled = { ...layer, layout: { ...layer.layout, visibility }, metadata: { slot, layer: owner?.id } };
     if (source) assembled.source = source;
     if (!inBase) {
-      assembled.id = `${owner.id}/${layer.id}`;
+      // A filter takes the layer to tiles of its own; under its old name, those of before would answer for it too.
+      assembled.id = `${owner.id}/${layer.id}${ioc.filters.of(owner.id) ? "/filtered" : ""}`;
       assembled["source-layer"] = owner.id;
     }
     return withOpacity(assembled, owner ? ioc.layers.opacityOf(owner.id) : 1);
