@@ -47,6 +47,7 @@ SCRIPTS = (
     "layer_statistics.js",
     "view_state.js",
     "map_picture.js",
+    "moments.js",
     "map_swipe.js",
     "view_panel.js",
     "grid_check.js",

@@ -61,9 +61,9 @@
   /** Whether the layer is drawn at this tile zoom. */
   const inZoom = (layer, zoom) => zoom >= (layer.min_zoom ?? 0) && zoom < (layer.max_zoom ?? 24) + 1;
 
-  /** Ids that a click asks about: switched on and drawn at this zoom. */
-  const asked = (zoom) =>
-    all.filter((layer) => layer.identify && isOn(layer.id) && inZoom(layer, zoom)).map((layer) => layer.id);
+  /** Ids that a click asks about: switched on (or of a set of their own) and drawn at this zoom. */
+  const asked = (zoom, ids) =>
+    all.filter((layer) => layer.identify && (ids ? ids.includes(layer.id) : isOn(layer.id)) && inZoom(layer, zoom)).map((layer) => layer.id);
 
   const fingerprint = (layers) => JSON.stringify(layers.map((layer) => [layer.id, layer.version, layer.style]));
 

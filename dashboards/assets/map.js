@@ -196,7 +196,7 @@
 
   /** Brings the map in line with the catalogue, the theme and the switches; unchanged tiles are kept. */
   function refresh(layers) {
-    gl?.setStyle(ioc.mapStyle.assemble(layers, highlighted), { diff: true });
+    gl?.setStyle(ioc.mapStyle.assemble(ioc.mapSwipe.leftLayers(layers), highlighted), { diff: true });
   }
 
   let highlighted = null;

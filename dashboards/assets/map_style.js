@@ -54,7 +54,9 @@
 
   function tileUrl(layers) {
     const version = layers.map((layer) => layer.version).join("-");
-    return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}${layers.length === 1 ? ioc.filters.query(layers[0].id) : ""}`;
+    const then = layers.find((layer) => layer.at);
+    const moment = then ? `&at=${encodeURIComponent(then.at)}` : "";
+    return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}${layers.length === 1 ? ioc.filters.query(layers[0].id) : ""}${moment}`;
   }
 
   /** The layers of the common tile: the same whatever this viewer switches or filters, so that it is kept. */

@@ -1,40 +1,69 @@
-/* Two maps side by side: on the right of a bar that is dragged, the same place in another theme or on another base map. */
+/* Two maps side by side, parted by a bar that is dragged: other themes, base maps, sets of layers, moments of the data. */
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
   const PANE = "swipe";
   const STEP = 0.04; // of the width, a key press
-  let chosen = ""; // "theme:day", "base:tianditu_image", or empty
+  const NOTHING = { left: "", right: "", look: "", layers: null };
+  let compared = NOTHING; // moments of the two sides; on the right "theme:day" or "base:…" and the ids of its layers
   let layer = null;
   let share = 0.5;
 
-  /** The map style as it would be with another theme or base map; nothing of it is remembered. */
-  async function styleOf(choice) {
-    const [kind, name] = choice.split(":");
-    const changes = kind === "theme" ? { theme: name } : { base: name };
+  const isOn = () => Boolean(compared.left || compared.right || compared.look || compared.layers);
+
+  /** What is compared, for links; null when nothing is. */
+  const state = () => (isOn() ? { ...compared, share: Number(share.toFixed(3)) } : null);
+
+  /** The moment and layers of the side that a place on the screen (pixels from the left) is on. */
+  const sideOf = (x) => (layer && x > share * ioc.leaflet.getSize().x ? { at: compared.right, layers: compared.layers } : { at: compared.left, layers: null });
+
+  /** The layers as the left side, which is the page's own map, shows them. */
+  const leftLayers = (layers) => ioc.moments.layersAt(layers, compared.left);
+
+  /** The right side's style; nothing of it is remembered. */
+  async function rightStyle() {
+    const [kind, name] = compared.look.split(":");
     const layers = kind === "theme" ? await ioc.layers.themed(name) : ioc.layers.all();
     const before = { ...ioc.memory };
-    Object.assign(ioc.memory, changes);
+    const on = compared.layers && Object.fromEntries(layers.map((one) => [one.id, ioc.mapStyle.isBase(one) ? ioc.layers.isOn(one.id) : compared.layers.includes(one.id)]));
+    Object.assign(ioc.memory, kind === "theme" ? { theme: name } : {}, kind === "base" ? { base: name } : {}, on ? { layers: on } : {});
     try {
-      return ioc.mapStyle.assemble(layers);
+      return ioc.mapStyle.assemble(ioc.moments.layersAt(layers, compared.right));
     } finally {
-      Object.assign(ioc.memory, { theme: before.theme, base: before.base });
+      Object.assign(ioc.memory, { theme: before.theme, base: before.base, layers: before.layers });
     }
   }
 
-  async function choose(choice) {
-    remove();
-    chosen = choice;
-    if (!choice) return;
-    const style = await styleOf(choice);
-    if (chosen !== choice || layer) return;
+  /** Compares what is asked for; without anything the page has one map again. */
+  async function compare(asked) {
+    const left = compared.left;
+    compared = { ...NOTHING, ...asked };
+    const mine = compared;
+    if (compared.left || compared.right) await ioc.moments.load();
+    if (left !== compared.left) ioc.mapView.refresh(ioc.layers.all());
+    if (!isOn()) return remove();
+    const style = await rightStyle();
+    if (compared !== mine) return undefined;
+    if (layer) layer.getMaplibreMap().setStyle(style, { diff: true });
+    else raise(style);
+    label();
+    return clip();
+  }
+
+  const change = (part) => compare({ ...compared, ...part });
+
+  function restore(asked) {
+    share = asked?.share ?? share;
+    return compare(asked || NOTHING);
+  }
+
+  function raise(style) {
     const pane = ioc.leaflet.getPane(PANE) || ioc.leaflet.createPane(PANE);
     pane.style.zIndex = 250;
     layer = ioc.mapView.another({ style, pane: PANE });
     ioc.leaflet.on("move zoomend resize", clip);
     document.getElementById("map-frame").append(bar());
-    clip();
   }
 
   function remove() {
@@ -46,7 +75,8 @@
   }
 
   function bar() {
-    return el("div", { id: "swipe-bar", role: "slider", tabindex: 0, "aria-label": ioc.text("swipe_bar"), "aria-valuemin": 0, "aria-valuemax": 100, onpointerdown: grab, onkeydown: pressed }, el("i", {}));
+    return el("div", { id: "swipe-bar", role: "slider", tabindex: 0, "aria-label": ioc.text("swipe_bar"), "aria-valuemin": 0, "aria-valuemax": 100, onpointerdown: grab, onkeydown: pressed },
+      el("span", { class: "swipe-side", id: "swipe-left" }), el("i", {}), el("span", { class: "swipe-side", id: "swipe-right" }));
   }
 
   function grab(event) {
@@ -82,25 +112,56 @@
     node.setAttribute("aria-valuenow", Math.round(share * 100));
   }
 
-  async function refresh() {
-    const shown = layer;
-    if (!shown) return;
-    const style = await styleOf(chosen);
-    if (layer === shown) shown.getMaplibreMap().setStyle(style, { diff: true });
+  /** Says on each side what it shows. */
+  function label() {
+    const time = (at) => (at ? ioc.text("swipe_then", { time: ioc.moments.written(at) }) : ioc.text("swipe_now"));
+    const absent = (at) => {
+      const gone = ioc.layers.all().filter((one) => ioc.layers.isOn(one.id)).length - ioc.moments.layersAt(ioc.layers.all().filter((one) => ioc.layers.isOn(one.id)), at).length;
+      return gone ? ioc.text("swipe_absent", { count: gone }) : null;
+    };
+    const look = looks().find(([value]) => value === compared.look);
+    const layers = compared.layers && ioc.text("swipe_layers_count", { count: compared.layers.length });
+    const say = (id, parts) => (document.getElementById(id).textContent = parts.filter(Boolean).join(" · "));
+    say("swipe-left", [time(compared.left), absent(compared.left)]);
+    say("swipe-right", [time(compared.right), look?.[1], layers, absent(compared.right)]);
   }
 
-  /** The choice of what to compare with, for the views panel. */
-  function element() {
+  const refresh = () => isOn() && compare(compared);
+
+  function looks() {
     const themes = ["night", "day", "print"].filter((theme) => theme !== ioc.memory.theme).map((theme) => [`theme:${theme}`, ioc.text(`theme_${theme}_long`)]);
-    const bases = ioc.baseMap.offered().map((one) => [`base:${one.id}`, ioc.named(one, "title")]);
-    return el("label", { class: "variant base-choice" }, el("span", {}, ioc.text("swipe")),
-      el("select", { id: "swipe-choice", onchange: (event) => choose(event.target.value) },
-        [["", ioc.text("swipe_none")], ...themes, ...bases].map(([value, text]) => el("option", { value, selected: value === chosen }, text))));
+    return [...themes, ...ioc.baseMap.offered().map((one) => [`base:${one.id}`, ioc.named(one, "title")])];
+  }
+
+  function choice(id, key, options, chosen, onchange) {
+    return el("label", { class: "variant base-choice" }, el("span", {}, ioc.text(key)),
+      el("select", { id, onchange: (event) => onchange(event.target.value) }, options.map(([value, text]) => el("option", { value, selected: value === chosen }, text))));
+  }
+
+  const shownLayers = () => ioc.layers.all().filter((one) => ioc.layers.isOn(one.id) && !ioc.mapStyle.isBase(one)).map((one) => one.id);
+
+  /** The choices of what to compare, for the views panel; `views` are the saved ones. */
+  function element(views) {
+    const moments = [["", ioc.text("swipe_now")], ...ioc.moments.offered().map(({ at, text }) => [at, text])];
+    const sets = [["", ioc.text("swipe_same_layers")], ["now", ioc.text("swipe_layers_now", { count: shownLayers().length })], ...views.map((view) => [`view:${view.id}`, view.name])];
+    if (compared.layers) sets.splice(1, 0, ["kept", ioc.text("swipe_layers_count", { count: compared.layers.length })]);
+    const take = (value) => {
+      const view = views.find((one) => `view:${one.id}` === value);
+      const layers = { "": null, now: shownLayers(), kept: compared.layers }[value];
+      change({ layers: view ? (ioc.viewState.read(view.state)?.layers ?? null) : layers });
+    };
+    return el("fieldset", { class: "swipe-choices" },
+      el("legend", {}, ioc.text("swipe")),
+      choice("swipe-left-at", "swipe_left_at", moments, compared.left, (left) => change({ left })),
+      choice("swipe-right-at", "swipe_right_at", moments, compared.right, (right) => change({ right })),
+      choice("swipe-choice", "swipe_look", [["", ioc.text("swipe_none")], ...looks()], compared.look, (look) => change({ look })),
+      choice("swipe-layers", "swipe_layers", sets, compared.layers ? "kept" : "", take));
   }
 
   function start() {
     ioc.on("layers", refresh);
+    ioc.on("language", () => layer && label());
   }
 
-  ioc.mapSwipe = { start, element, choose };
+  ioc.mapSwipe = { start, element, restore, state, sideOf, leftLayers };
 })();

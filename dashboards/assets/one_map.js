@@ -39,6 +39,7 @@
     ioc.layerStatistics.start();
     ioc.viewPanel.start();
     ioc.mapSwipe.start();
+    if (asked?.swipe) ioc.mapSwipe.restore(asked.swipe);
     ioc.viewState.select(asked);
     ioc.gridCheck.start();
     ioc.layers.follow();

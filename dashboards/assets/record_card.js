@@ -21,17 +21,20 @@
       .sort((one, other) => before(one.rank, other.rank));
   }
 
-  async function identify(latlng) {
+  async function identify(latlng, pixel) {
     asking?.abort();
     asking = new AbortController();
     const at = { lon: latlng.lng, lat: latlng.lat };
-    const layers = ioc.layers.asked(ioc.mapView.tileZoom());
+    const side = ioc.mapSwipe.sideOf(pixel?.x ?? 0);
+    const here = ioc.moments.layersAt(ioc.layers.all(), side.at).map((layer) => layer.id);
+    const layers = ioc.layers.asked(ioc.mapView.tileZoom(), side.layers).filter((id) => here.includes(id));
     if (!layers.length) return set({ state: "empty", found: [], chosen: 0, at });
     set({ state: "busy", found: [], chosen: 0, at });
     const query = new URLSearchParams({ lon: at.lon.toFixed(8), lat: at.lat.toFixed(8), zoom: ioc.mapView.tileZoom(), layers: layers.join(",") });
+    if (side.at) query.set("at", side.at);
     try {
       const found = flatten(await ioc.service.get(`/identify?${query}`, { signal: asking.signal }));
-      set({ state: found.length ? "found" : "empty", found, chosen: 0, at });
+      set({ state: found.length ? "found" : "empty", found, chosen: 0, at, moment: side.at });
       if (found.length) choose(0);
     } catch (problem) {
       if (problem.name !== "AbortError") set({ state: "problem", found: [], chosen: 0, at, problem: problem.message });
@@ -49,15 +52,15 @@
     shown.chosen = index;
     draw();
     const feature = shown.found[index];
-    if (!feature.geometry || !feature.record) Object.assign(feature, await whole(feature.layer, feature.id));
+    if (!feature.geometry || !feature.record) Object.assign(feature, await whole(feature.layer, feature.id, shown.moment));
     if (shown.found[shown.chosen] !== feature) return;
     ioc.mapView.highlight(feature);
     ioc.tell("chosen", feature);
     draw();
   }
 
-  async function whole(layer, id) {
-    const answer = await ioc.service.get(`/features/${layer}/items/${id}`);
+  async function whole(layer, id, moment) {
+    const answer = await ioc.service.get(`/features/${layer}/items/${id}${moment ? `?at=${encodeURIComponent(moment)}` : ""}`);
     return { title: answer.title, geometry: answer.geometry, record: answer.record };
   }
 
@@ -85,7 +88,7 @@
     return root().replaceChildren(
       el("div", { class: "panel-head" },
         el("div", { class: "record-title" },
-          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.moments.written(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
       ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
@@ -149,7 +152,7 @@
   }
 
   function start() {
-    ioc.leaflet.on("click", (event) => ioc.drawing.active() || identify(event.latlng));
+    ioc.leaflet.on("click", (event) => ioc.drawing.active() || identify(event.latlng, event.containerPoint));
     ioc.on("language", draw);
     ioc.on("layers", draw);
     document.addEventListener("keydown", (event) => {

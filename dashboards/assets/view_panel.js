@@ -29,7 +29,7 @@
 
   async function load() {
     await told(async () => {
-      views = (await ioc.service.get("/views")).views;
+      [{ views }] = await Promise.all([ioc.service.get("/views"), ioc.moments.load()]);
       return said;
     });
   }
@@ -54,7 +54,7 @@
         el("button", { type: "submit", class: "text-button strong", id: "keep-view" }, ioc.text("view_keep"))),
       views.length ? el("ul", { class: "views" }, views.map(line)) : el("p", { class: "empty" }, ioc.text("views_none")),
       ioc.baseMap.element(),
-      ioc.mapSwipe.element(),
+      ioc.mapSwipe.element(views),
       el("div", { class: "view-acts" },
         act("copy-link", "view_link", () => copy(ioc.viewState.link(), "view_link_copied")),
         act("copy-embed", "view_embed", () => copy(embedding(), "view_embed_copied")),

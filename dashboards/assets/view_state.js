@@ -27,6 +27,7 @@
     const chosen = ioc.recordCard.chosen();
     if (chosen) state.s = [chosen.layer, chosen.id];
     if (ioc.baseMap.chosen()) state.b = ioc.memory.base;
+    if (ioc.mapSwipe.state()) state.w = ioc.mapSwipe.state();
     return `${VERSION}.${pack(state)}`;
   }
 
@@ -57,7 +58,19 @@
       order: Array.isArray(state.r) ? state.r.filter(isId) : [],
       variants: Object.fromEntries(entries(state.v, (part) => typeof part === "string")),
       base: isId(state.b) ? state.b : "",
+      swipe: isObject(state.w) ? soundSwipe(state.w) : null,
       selected: selected ? { layer: state.s[0], id: state.s[1] } : null,
+    };
+  }
+
+  function soundSwipe({ left, right, look, layers, share }) {
+    const moment = (text) => (typeof text === "string" && text.length < 40 && !Number.isNaN(Date.parse(text)) ? text : "");
+    return {
+      left: moment(left),
+      right: moment(right),
+      look: typeof look === "string" && /^(theme:(night|day|print)|base:[a-z][a-z0-9_]{0,62})$/.test(look) ? look : "",
+      layers: Array.isArray(layers) ? layers.filter(isId) : null,
+      share: share > 0 && share < 1 ? share : 0.5,
     };
   }
 
@@ -94,6 +107,7 @@
     if (state.theme && state.theme !== ioc.memory.theme) ioc.applyTheme(state.theme);
     else ioc.layers.changed();
     if (state.place) ioc.leaflet.setView([state.place.lat, state.place.lon], state.place.zoom);
+    ioc.mapSwipe.restore(state.swipe);
     select(state);
   }
 

@@ -291,3 +291,26 @@ def test_two_themes_lie_side_by_side(open_map: OpenMap) -> None:
     expect(page.locator("#swipe-bar")).not_to_have_attribute("aria-valuenow", before or "")
     page.locator("#swipe-choice").select_option("")
     expect(page.locator("#swipe-bar")).to_have_count(0)
+
+
+def test_two_dates_lie_side_by_side_and_in_the_link(open_map: OpenMap) -> None:
+    page = open_map()
+    then = {"loaded_at": "2026-01-02T03:04:05Z", "published_at": "2026-01-02T03:04:06Z"}
+    version = {"version": 1, "dataset": "component", **then, "until": "2026-02-01T00:00:00Z", "rows": 1234}
+    kept = {"layers": [{"layer": "component", "versions": [version]}]}
+    page.route("**/layers/versions", lambda route: route.fulfill(json=kept))
+    page.route(re.compile("/tiles/component/.*&at="), lambda route: route.fulfill(status=204))
+    page.locator("#show-views").click()
+    page.locator("#swipe-right-at option").nth(1).wait_for(state="attached")
+    expect(page.locator("#swipe-right-at option").nth(1)).to_have_text(re.compile("2026/01/02 11:04 .*1,234"))
+    with page.expect_request(re.compile("/tiles/component/.*&at=2026-01-31T23%3A59%3A59.999Z")):
+        page.locator("#swipe-right-at").select_option(index=1)
+    expect(page.locator("#swipe-right")).to_contain_text("2026/02/01 07:59")
+    expect(page.locator("#swipe-left")).to_have_text("现在的数据")
+    page.locator("#swipe-layers").select_option("now")
+    expect(page.locator("#swipe-right")).to_contain_text("个图层")
+    state = page.evaluate("ioc.viewState.read(ioc.viewState.current()).swipe")
+    assert state["right"] == "2026-01-31T23:59:59.999Z"
+    assert "component" in state["layers"]
+    assert page.evaluate("ioc.mapSwipe.sideOf(9999)")["at"] == state["right"]
+    assert page.evaluate("ioc.mapSwipe.sideOf(1)")["at"] == ""
