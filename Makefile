@@ -1,13 +1,14 @@
 # make run    set up whatever is missing, start, load the demo district (ARGS="--scale 0.1": a smaller one)
 # make test   set up whatever is missing, run every check and test (ARGS="-k tiles": those tests)
-.PHONY: run test lint clean
+# make audit  ask for known vulnerabilities of the locked packages; part of make test
+.PHONY: run test lint audit clean
 BIN := .venv/bin
 
 run:
 	@./setup.sh run
 	@exec $(BIN)/ioc up --demo $(ARGS)
 
-test: lint
+test: lint audit
 	@$(BIN)/pytest $(ARGS)
 
 lint:
@@ -16,6 +17,11 @@ lint:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+# Known vulnerabilities of the locked packages, as far as the advisory services can be reached.
+audit:
+	@./setup.sh test
+	@$(BIN)/python .ci/audit.py
 
 # Removes what set-up and tests made; the store in .ioc stays.
 clean:
