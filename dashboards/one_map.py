@@ -38,7 +38,7 @@ def one_map(settings: dict[str, Any]) -> html.Div:
             ),
             html.Aside(id="layer-panel"),
             html.Aside(id="record-card", hidden=True, **_aria(live="polite")),
-            html.Div(id="map-tools"),
+            html.Section(id="map-tools", **_aria(label=words["tools"])),
             html.Aside(id="query-panel", hidden=True, **_aria(live="polite")),
             html.Section(id="feature-table", hidden=True),
             html.Section(id="layer-statistics", hidden=True),

@@ -81,12 +81,10 @@ try {{
 {{%app_entry%}}
 <div id="banner" role="alert" hidden></div>
 <script type="application/json" id="ioc-page">{page}</script>
-<footer>
 {{%config%}}
 {{%scripts%}}
 {scripts}
 {{%renderer%}}
-</footer>
 </body>
 </html>
 """

@@ -13,7 +13,7 @@
       el("div", { class: "status-scale" },
         el("span", { id: "scale-bar", "aria-hidden": "true" }, el("i", {}), el("b", { class: "figures" })),
         el("span", { id: "scale-number", class: "figures", title: ioc.text("scale") })),
-      el("button", { type: "button", class: "status-coordinates figures", id: "cursor-coordinates", title: ioc.text("coordinates_toggle"), "aria-label": ioc.text("coordinates"), onclick: toggleDegrees }),
+      el("button", { type: "button", class: "status-coordinates figures", id: "cursor-coordinates", title: ioc.text("coordinates_toggle"), onclick: toggleDegrees }),
       el("div", { class: "status-right" },
         synthetic ? el("span", { class: "tag", title: ioc.text("demo_long") }, ioc.text("demo")) : null,
         el("span", { id: "review-number" }, number ? ioc.text("review", { number }) : ioc.text("no_review"))));

@@ -1,0 +1,62 @@
+"""axe-core finds nothing serious on any page, in either theme (WCAG 2 A and AA and best practice)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import PATIENCE
+
+AXE = Path(__file__).parents[2] / "build" / "browser" / "axe.min.js"
+PAGES = ("/sign-in", "/admin", "/admin/rights", "/admin/sessions", "/admin/audit", "/account")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical: rule, element and reason."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{fault['id']}: {node['html'][:120]}: {node['failureSummary'][:300]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.fixture
+def page(server: Any, browser: Browser) -> Any:
+    # axe-core is evaluated as text, which the content policy forbids; its own test proves that.
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, bypass_csp=True)
+    context.set_default_timeout(PATIENCE)
+    client = server.client("admin")
+    context.add_cookies(
+        [{"name": "ioc_session", "value": client.cookies["ioc_session"], "url": server.address}]
+    )
+    client.close()
+    yield context.new_page()
+    context.close()
+
+
+def show(page: Page, theme: str) -> None:
+    """Changes the theme at once: a colour half-way between two is nobody's to read."""
+    page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+
+
+def test_the_map_and_its_panels(server: Any, page: Page) -> None:
+    page.goto(server.address + "/")
+    page.wait_for_selector("body[data-map-state=complete]")
+    page.mouse.click(700, 400)
+    page.wait_for_selector("#record-card:not([hidden])")
+    for theme in ("night", "day"):
+        show(page, theme)
+        assert serious(page) == []
+
+
+def test_the_other_pages(server: Any, page: Page) -> None:
+    for path in PAGES:
+        page.goto(server.address + path)
+        for theme in ("night", "day"):
+            show(page, theme)
+            assert serious(page) == [], f"{path} by {theme}"
