@@ -1,5 +1,6 @@
 """Open what a command works on: the settings and the store, with its PostGIS running."""
 
+import getpass
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -58,6 +59,11 @@ def open_store(settings: Settings | None = None, *, keep_running: bool = False) 
                     "a superuser's `ioc db migrate` mends it"
                 )
         yield store
+
+
+def command_line_actor() -> str:
+    """Who works at the command line, as the audit trail names them."""
+    return f"{getpass.getuser()} (command line)"
 
 
 def _check_reachable(url: str) -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,8 @@ from geodata import migrate as migrations
 from geodata.errors import UserError
 from geodata.leakproof import declare_leakproof
 from geodata.store import Store, sqlalchemy_url
-from ioc.context import open_database
+from ioc.audit_retention import prune_audit
+from ioc.context import command_line_actor, open_database
 from ioc.database_backup import Progress as TableProgress
 from ioc.database_backup import back_up
 from ioc.database_backup import restore as restore_backup
@@ -37,6 +39,9 @@ from ioc.settings import Settings, read_settings
 db_app = typer.Typer(
     help="The database: start, stop, status, migrate, backup, restore.", no_args_is_help=True
 )
+
+audit_app = typer.Typer(help="The audit trail's retention.", no_args_is_help=True)
+db_app.add_typer(audit_app, name="audit")
 
 AsOwner = Annotated[bool, typer.Option("--owner", help="As the owner of the tables, past all rights.")]
 
@@ -115,6 +120,16 @@ def restore(
     with open_database(settings) as store, _table_progress("restoring") as progress:
         record = restore_backup(store.owner_url, file, _programs(settings, store), progress, replace=replace)
     typer.echo(f"{sum(record.rows.values())} rows of {len(record.rows)} tables are back ({record.taken_at}).")
+
+
+@audit_app.command()
+def prune(
+    before: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day that is kept.")],
+) -> None:
+    """Remove older entries. What is younger than six months stays; who removed the rest is written down."""
+    with open_database(read_settings()) as store, store.owner_connection() as connection:
+        removed = prune_audit(connection, before.date(), command_line_actor())
+    typer.echo(f"{removed} entries from before {before.date()} removed from the audit trail.")
 
 
 @db_app.command()

@@ -348,7 +348,7 @@ class EmbeddedPostgis:
         self._clear_stale_locks(sockets)
         self._write_settings(sockets)
         begin = self.log_file.stat().st_size if self.log_file.exists() else 0
-        log.info("embedded PostGIS: starting", folder=str(self.folder), version=self.binaries.version)
+        log.debug("embedded PostGIS: starting", folder=str(self.folder), version=self.binaries.version)
         done = self.binaries.run(
             "pg_ctl", "start", "-D", self.data, "-l", self.log_file, "-w", "-s", "-t", str(START_SECONDS),
             account=self.account,
@@ -381,7 +381,7 @@ class EmbeddedPostgis:
     def _shut_down(self) -> bool:
         if self.pid() is None:
             return False
-        log.info("embedded PostGIS: stopping", folder=str(self.folder))
+        log.debug("embedded PostGIS: stopping", folder=str(self.folder))
         done = self.binaries.run(
             "pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w", "-s", "-t", str(STOP_SECONDS),
             account=self.account,

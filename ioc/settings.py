@@ -67,6 +67,14 @@ class Settings(BaseSettings):
         "0: no limit.",
     )
 
+    metrics_token: str | None = Field(
+        None,
+        repr=False,
+        min_length=16,
+        description="Token with which Prometheus reads /metrics (at least 16 characters); "
+        "empty: administrators only.",
+    )
+
     oidc_issuer: str | None = Field(
         None, description="Issuer URL of the single sign-on (OpenID Connect); empty: accounts of IOC only."
     )

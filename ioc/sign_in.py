@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from secrets import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -32,6 +33,7 @@ from layers.problem import problem_response
 
 COOKIE = "ioc_session"
 PUBLIC_PATHS = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/kiosk", "/health", "/favicon.ico")
+METRICS_PATH = "/metrics"
 PUBLIC_PREFIXES = ("/assets/",)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CACHE_LIMIT = 10_000
@@ -97,8 +99,16 @@ def require_role(role: str) -> Callable[[Request], None]:
     return check
 
 
+def may_read_metrics(request: Request) -> None:
+    """Let only administrators and the bearer of the metrics token read the metrics."""
+    if "ioc.viewer" in request.scope:
+        require_role("admin")(request)
+
+
 class SignInMiddleware:
     """Lets nobody pass who is not signed in, except to the sign-in page itself and the static files.
+
+    The bearer of ``metrics_token`` passes to the metrics and to nothing else.
 
     Who passes is held to the limit of requests; who is refused is written to the audit trail.
     """
@@ -109,8 +119,10 @@ class SignInMiddleware:
         directory: ViewerDirectory,
         trail: RequestTrail | None = None,
         limit: RequestLimit | None = None,
+        metrics_token: str | None = None,
     ) -> None:
         self.app = app
+        self.metrics_token = metrics_token
         self.directory = directory
         self.trail = trail
         self.limit = limit
@@ -125,6 +137,9 @@ class SignInMiddleware:
             return
         connection = HTTPConnection(scope)
         secret, by_cookie = _secret_of(connection)
+        if path == METRICS_PATH and self._is_metrics_token(secret):
+            await self.app(scope, receive, send)
+            return
         viewer = await self._viewer(secret) if secret else None
         if viewer is None:
             if secret:
@@ -138,6 +153,10 @@ class SignInMiddleware:
         else:
             scope["ioc.viewer"] = viewer
             await self._pass_on(connection, viewer, receive, send)
+
+    def _is_metrics_token(self, secret: str | None) -> bool:
+        token = self.metrics_token
+        return bool(token and secret) and compare_digest(str(token).encode(), str(secret).encode())
 
     async def _pass_on(
         self, connection: HTTPConnection, viewer: Viewer, receive: Receive, send: Send

@@ -1,6 +1,5 @@
 """``ioc user``: accounts from the command line."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,7 +24,7 @@ from ioc.accounts import (
     set_password,
     unlock_account,
 )
-from ioc.context import open_store
+from ioc.context import command_line_actor, open_store
 from ioc.settings import read_settings
 
 user_app = typer.Typer(help="Accounts: who may sign in and what they may see.", no_args_is_help=True)
@@ -85,7 +84,7 @@ def token(
         with store.owner_session() as session:
             account_id = account_named(session, name).id
         with store.owner_connection() as connection:
-            act_as(connection, _actor())
+            act_as(connection, command_line_actor())
             secret = issue_credential(connection, account_id, "token", timedelta(days=days), label)
     typer.echo(secret)
 
@@ -100,7 +99,7 @@ def kiosk(
         with store.owner_session() as session:
             account_id = account_named(session, name).id
         with store.owner_connection() as connection:
-            act_as(connection, _actor())
+            act_as(connection, command_line_actor())
             secret = issue_kiosk_link(connection, account_id, label)
     typer.echo(f"http://{settings.host}:{settings.port}/kiosk?token={secret}")
 
@@ -109,7 +108,7 @@ def kiosk(
 def unlock(name: Name) -> None:
     """Let an account sign in again at once after too many failed attempts."""
     with open_store() as store, _owner_session(store) as session:
-        unlock_account(session, account_named(session, name).name, _actor())
+        unlock_account(session, account_named(session, name).name, command_line_actor())
 
 
 @user_app.command("list")
@@ -134,12 +133,8 @@ def list_accounts() -> None:
 def _owner_session(store: Store) -> Iterator[Session]:
     """A session of the owner whose changes the audit trail knows to come from here."""
     with store.owner_session() as session:
-        act_as(session, _actor())
+        act_as(session, command_line_actor())
         yield session
-
-
-def _actor() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 def _dataset_right(text: str) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pyproj
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -19,7 +19,14 @@ from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
 from ioc.security_headers import SecurityHeadersMiddleware, content_policy, inline_scripts, script_hash
 from ioc.settings import Settings
-from ioc.sign_in import SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
+from ioc.sign_in import (
+    METRICS_PATH,
+    SignInMiddleware,
+    ViewerDirectory,
+    may_read_metrics,
+    sign_in_router,
+    viewer_of,
+)
 from layers.basemap import PACKAGED, read_basemaps
 from layers.basemap_http import basemap_router
 from layers.catalogue import published_catalogue
@@ -77,6 +84,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         directory=directory,
         trail=trail,
         limit=RequestLimit(settings.requests_per_second),
+        metrics_token=settings.metrics_token,
     )
     # Added last, so it is the outermost: refusals of the sign-in carry the headers too.
     hashes = [*map(script_hash, inline_scripts(dash.index_string)), *dash.csp_hashes()]
@@ -136,7 +144,7 @@ def _monitoring_router(watch: DatasetWatch) -> APIRouter:
         body = {"status": "ok" if healthy else "no database", "datasets": len(watch.snapshot.datasets)}
         return JSONResponse(body, 200 if healthy else 503, headers={"Cache-Control": "no-store"})
 
-    @router.get("/metrics", include_in_schema=False)
+    @router.get(METRICS_PATH, include_in_schema=False, dependencies=[Depends(may_read_metrics)])
     async def metrics() -> Response:
         return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST)
 

@@ -11,7 +11,7 @@ from geodata.errors import UserError
 from geodata.store import Store
 from layers.catalogue import Catalogue
 from layers.dataset_watch import DatasetWatch
-from layers.disclosure import note_view
+from layers.disclosure import note_view, note_views
 from layers.feature import feature
 from layers.identify import identify
 from layers.layer_http import layer_routes
@@ -98,6 +98,7 @@ def router(
         """Features, areas and coordinates that the text may mean, most likely first."""
         with LOOKUP_SECONDS.labels("search").time():
             results = await search(store, catalogue(), viewer_of(request), q, limit, district_frame)
+        note_views(catalogue(), [(hit["layer"], hit["id"]) for hit in results if hit["layer"]])
         return _private({"query": q, "results": results})
 
     return routes

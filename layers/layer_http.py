@@ -161,6 +161,7 @@ def layer_routes(
         layer, dataset_ids = _asked_layer(catalogue(), viewer, layer_id, filter)
         with LOOKUP_SECONDS.labels("values").time():
             found = await distinct_values(store, viewer, layer, dataset_ids, field, limit)
+        note_view(catalogue(), layer, f"values of {field}")
         return JSONResponse(found, headers=NO_STORE)
 
     @routes.get("/layers/{layer_id}/statistics")
@@ -175,6 +176,7 @@ def layer_routes(
         layer, dataset_ids = _asked_layer(catalogue(), viewer, layer_id, filter)
         with LOOKUP_SECONDS.labels("statistics").time():
             found = await statistics(store, catalogue(), viewer, layer, dataset_ids, by)
+        note_view(catalogue(), layer, f"statistics by {by}")
         sentences = {
             "sentence_zh": layer.filter.sentence("zh") if layer.filter else None,
             "sentence_en": layer.filter.sentence("en") if layer.filter else None,

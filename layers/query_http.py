@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, JSONResponse
 from geodata.errors import UserError
 from geodata.store import Store
 from layers.catalogue import Catalogue
-from layers.disclosure import note_export, note_view
+from layers.disclosure import note_export, note_view, note_views
 from layers.export import MEDIA_TYPES, Export, check_downloadable, write_export
 from layers.feature import visible_layer
 from layers.links import links
@@ -39,6 +39,7 @@ def query_router(
         """What belongs to a feature in other layers."""
         with LOOKUP_SECONDS.labels("links").time():
             found = await links(store, catalogue(), viewer_of(request), layer, feature_id)
+        note_views(catalogue(), [(one["layer"], entry["id"]) for one in found for entry in one["features"]])
         return JSONResponse({"links": found}, headers=NO_STORE)
 
     @routes.get("/nearest")
@@ -52,6 +53,7 @@ def query_router(
         """The nearest of a kind to a place, by road."""
         with LOOKUP_SECONDS.labels("nearest").time():
             found = await nearest.nearest(catalogue(), viewer_of(request), kind, (lon, lat), n)
+        note_views(catalogue(), [(found["layer"], entry["id"]) for entry in found["features"]])
         return JSONResponse(found, headers=NO_STORE)
 
     @routes.post("/query")

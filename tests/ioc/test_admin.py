@@ -141,6 +141,40 @@ def test_looking_at_a_restricted_record_is_written_before_it_is_sent(server: Any
     assert not query(server, "SELECT FROM ioc.audit_entry WHERE action = 'view' AND layer = 'facility'")
 
 
+def test_what_is_asked_of_a_restricted_layer_is_written_and_so_is_what_is_taken_away(
+    server: Any, client: Client
+) -> None:
+    ((code, lon, lat),) = query(server, "SELECT code, ST_X(geom), ST_Y(geom) FROM ioc.camera LIMIT 1")
+    d = 0.002
+    ring = [
+        [lon - d, lat - d],
+        [lon + d, lat - d],
+        [lon + d, lat + d],
+        [lon - d, lat + d],
+        [lon - d, lat - d],
+    ]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    leader = client("leader")
+    before = query(server, "SELECT coalesce(max(id), 0) FROM ioc.audit_entry")[0][0]
+    asked = [
+        leader.get("/search", params={"q": code}),
+        leader.get("/nearest", params={"kind": "camera", "lon": lon, "lat": lat}),
+        leader.get("/layers/camera/statistics"),
+        leader.get("/layers/camera/values", params={"field": "camera_type"}),
+        leader.post("/query", json={"geometry": shape, "layers": ["camera"]}),
+        leader.post("/layers/camera/rows", json={}),
+        leader.post("/query/export?format=csv", json={"geometry": shape, "layers": ["component"]}),
+    ]
+    assert [answer.status_code for answer in asked] == [200] * len(asked)
+    trail = query(
+        server,
+        "SELECT action, layer FROM ioc.audit_entry WHERE id > %s AND account_name = 'leader' "
+        "AND action IN ('view', 'export') ORDER BY id",
+        before,
+    )
+    assert trail == [("view", "camera")] * 6 + [("export", "component")]
+
+
 def test_the_trail_is_taken_away_as_csv_and_excel_and_that_is_written_too(
     server: Any, client: Client
 ) -> None:

@@ -5,16 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, issue_credential, issue_kiosk_link, unlock_account
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
-from ioc.sign_in import COOKIE, SignInMiddleware, ViewerDirectory, sign_in_router, viewer_of
+from ioc.sign_in import COOKIE, SignInMiddleware, ViewerDirectory, may_read_metrics, sign_in_router, viewer_of
 
 PASSWORD = "绿色-grid-10000"
+METRICS_TOKEN = "only-for-prometheus"
 
 
 @pytest.fixture
@@ -34,12 +35,22 @@ def client(store: Store) -> Iterator[TestClient]:
     def one_map(request: Request) -> str:
         return viewer_of(request).name
 
+    @app.get("/metrics", dependencies=[Depends(may_read_metrics)])
+    def metrics() -> str:
+        return "numbers"
+
     @app.get("/forbidden")
     def forbidden() -> None:
         raise HTTPException(403)
 
     requests = RequestTrail(store)
-    app.add_middleware(SignInMiddleware, directory=directory, trail=requests, limit=RequestLimit(0.5))
+    app.add_middleware(
+        SignInMiddleware,
+        directory=directory,
+        trail=requests,
+        limit=RequestLimit(0.5),
+        metrics_token=METRICS_TOKEN,
+    )
     app.router.add_event_handler("shutdown", requests.close)
     app.router.add_event_handler("shutdown", store.close)
     with TestClient(app, base_url="http://centre.example", follow_redirects=False) as client:
@@ -159,3 +170,16 @@ def test_a_screens_session_ends_when_its_account_is_no_screen_any_more(
     with store.owner_connection() as connection:
         connection.execute("UPDATE ioc.account SET roles = '{staff}'")
     assert client.get("/map").status_code == 401
+
+
+def test_the_metrics_token_opens_the_metrics_and_nothing_else(
+    client: TestClient, store: Store, account_id: int
+) -> None:
+    prometheus = {"authorization": f"Bearer {METRICS_TOKEN}"}
+    assert client.get("/metrics", headers=prometheus).json() == "numbers"
+    assert client.get("/map", headers=prometheus).status_code == 401
+    assert client.get("/metrics", headers={"authorization": "Bearer guess"}).status_code == 401
+    assert client.get("/metrics").status_code == 401
+    with store.owner_connection() as connection:
+        token = issue_credential(connection, account_id, "token", timedelta(days=1))
+    assert client.get("/metrics", headers={"authorization": f"Bearer {token}"}).status_code == 403

@@ -41,8 +41,8 @@ GETS = (
     "/features/collections/camera/items?bbox=114.34,30.55,114.35,30.56&count=true",
 )
 POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("/query", {"shape": SQUARE, "layers": ["component"]}),
-    ("/query", {"shape": SQUARE, "layers": ["camera", "pipe_segment"]}),
+    ("/query", {"geometry": SQUARE, "layers": ["component"]}),
+    ("/query", {"geometry": SQUARE, "layers": ["camera", "pipe_segment"]}),
     ("/layers/counts", {"bbox": [114.34, 30.55, 114.35, 30.56], "layers": {"pipe_segment": None}}),
     ("/layers/component/rows", {"bbox": [114.34, 30.55, 114.342, 30.552], "limit": 500}),
 )
