@@ -114,7 +114,8 @@ def collection(
         "storageCrs": STORED,
         "links": [
             link(own, "self"),
-            link(f"{own}/items", "items", GEOJSON),
+            # What may not be taken away has single features and tiles only.
+            *([link(f"{own}/items", "items", GEOJSON)] if layer.downloadable else []),
             link(f"{own}/queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA_JSON),
             link(f"{own}/tiles", "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"),
         ],

@@ -29,7 +29,7 @@ from layers.ogc.openapi import OPERATIONS, own_document
 from layers.ogc.queryable import queryables, schema
 from layers.ogc.reference_system import ReferenceSystems
 from layers.ogc.tile_set import QUAD, tile_matrix_sets, tile_set, tile_sets, tilejson, web_mercator_quad
-from layers.problem import NotFoundError
+from layers.problem import ForbiddenError, NotFoundError
 from layers.tile import MOST_LAYERS
 from layers.tile_endpoint import ViewerOf
 
@@ -58,6 +58,7 @@ class OgcEndpoints:
         properties = {
             layer.id: queryables(layer, catalogue.visible_datasets(layer, viewer))
             for layer, _ in catalogue.visible_layers(viewer)
+            if layer.downloadable
         }
         # Its own media type is in the link; answered as JSON, every client reads it.
         return _json(own_document(API_VERSION, _base(request), properties))
@@ -87,6 +88,11 @@ class OgcEndpoints:
 
     async def items(self, request: Request) -> Response:
         found = self._collection(request)
+        if not found.layer.downloadable:
+            raise ForbiddenError(
+                f"The layer “{found.layer.id}” may be looked at but not taken away: "
+                f"ask for single features by their id, or use its tiles."
+            )
         asked = _only(request, RESERVED | found.properties.keys())
         query = read_query(found, asked, self._systems)
         page = Page(self._store, self._viewer_of(request), found, query)

@@ -79,7 +79,7 @@ def test_a_filter_written_as_a_sentence_reaches_tiles_legend_and_link(
     page.locator("[data-filtered=pipe_segment] button").click()
     page.wait_for_function(
         """ioc.map.isStyleLoaded() && new Set(ioc.map.queryRenderedFeatures()
-            .filter((it) => it.sourceLayer === 'pipe_segment').map((it) => it.properties.subclass)).size > 1"""
+            .filter((a) => a.sourceLayer === 'pipe_segment').map((a) => a.properties.subclass)).size > 1"""
     )
 
 
