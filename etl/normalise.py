@@ -12,6 +12,7 @@ from etl.cell_values import as_dates, as_numbers, as_text
 from etl.coordinate_columns import split_positions
 from etl.delivery import Delivery
 from etl.job import Code, Column, Job
+from etl.packed_angle import unpack
 from etl.references import References
 from etl.rows import Rows
 from etl.source_options import SourceOptions
@@ -30,6 +31,7 @@ from geodata.coordinates import (
     load_parameters,
     parse_degrees,
 )
+from geodata.coordinates.degrees import Packing
 from geodata.errors import UserError
 
 HARMLESS_CHANGE = 0.001
@@ -92,12 +94,14 @@ def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
         names = (job.source.xy or job.source.x or "", job.source.xy or job.source.y or "")
         rows.sources |= dict(zip("xy", names, strict=True))
         x, y = _coordinate_columns(job.source, delivery.attributes)
-        rows.geometry, rows.swapped = _points(x, y, frame, parameters)
-        return
-    if delivery.geometry is None:
-        rows.geometry = np.full(len(delivery), None, dtype=object)
+        rows.geometry, rows.swapped = _points(x, y, frame, parameters, job.source.packed)
         return
     geometry = delivery.geometry
+    if geometry is None:
+        rows.geometry = np.full(len(delivery), None, dtype=object)
+        return
+    if job.source.swapped:
+        geometry = shapely.transform(geometry, lambda points: points[:, ::-1])
     if not shapely.is_missing(geometry).all():
         frame, parameters = stated_frame(job, delivery)
         if frame not in (CGCS2000, WGS84):
@@ -107,14 +111,21 @@ def _place(job: Job, delivery: Delivery, rows: Rows) -> None:
 
 def _coordinate_columns(source: SourceOptions, attributes: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     if source.xy:
-        return split_positions(series(attributes, source.xy))
+        first, second = split_positions(series(attributes, source.xy))
+        return (second, first) if source.swapped else (first, second)
     return series(attributes, source.x or ""), series(attributes, source.y or "")
 
 
 def _points(
-    x: pd.Series, y: pd.Series, frame: Frame, parameters: DatumParameters | None
+    x: pd.Series,
+    y: pd.Series,
+    frame: Frame,
+    parameters: DatumParameters | None,
+    packed: Packing | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    if frame.is_degrees:
+    if packed:
+        east, north = (unpack(as_numbers(one)[0].to_numpy(dtype=np.float64), packed) for one in (x, y))
+    elif frame.is_degrees:
         east, north = parse_degrees(x)[0], parse_degrees(y)[0]
     else:
         east, north = as_numbers(x)[0].to_numpy(), as_numbers(y)[0].to_numpy()

@@ -1,6 +1,6 @@
 """The part ``[source]`` of a job: where its rows come from and how they are written there."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -34,8 +34,12 @@ class SourceOptions(BaseModel):
     """Column with both coordinates, such as ``114.3,30.5``; easting first unless letters say otherwise."""
     wkt: str | None = None
     """Column with geometries as WKT, EWKT or WKB in hexadecimal digits."""
+    swapped: bool = False
+    """Latitude or northing comes first, in geometries or in the column ``xy``."""
+    packed: Literal["DDDMMSS", "D.MMSS"] | None = None
+    """Degrees, minutes and seconds written as one number, such as 1141800.5 or 114.18005."""
     crs: str | None = None
-    """Frame of the coordinates; needed with x and y, and overrides what a file says of itself."""
+    """Frame of the coordinates; needed with columns, and overrides what a file says of itself."""
     parameters: str | None = None
     """File with the parameters of a local frame or an old datum, relative to the job file."""
 

@@ -19,6 +19,7 @@ from etl.run import LoadOptions, LoadReport, run_job
 from etl.run import Progress as JobProgress
 from geodata.errors import UserError
 from ioc.context import open_store
+from ioc.inspect_command import inspect_command
 from ioc.loading_worker import worker
 
 etl_app = typer.Typer(
@@ -145,6 +146,7 @@ def quarantine(
 
 
 etl_app.command()(worker)
+etl_app.command(name="inspect")(inspect_command)
 
 
 @contextmanager

@@ -1,0 +1,230 @@
+"""Which frame a file's coordinates are in: what it states, what the numbers allow, what fits the store.
+
+The posterior over all readings gives the confidence; “none of these” always takes part, so that a file that
+fits nowhere is not forced into a frame.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from etl.inspect.evidence import Evidence, Placed, distinct_columns, known_offset, same_features, weigh
+from etl.inspect.hypotheses import Hypothesis, Statement, hypotheses
+from etl.inspect.knowledge import Knowledge
+from geodata.coordinates.degrees import Packing
+from geodata.coordinates.gcj02 import Floats
+
+SUREST = 0.99
+CERTAIN = 0.75
+"""Below this the proposal leaves the choice to the steward."""
+MOVED = "moved"
+_SAMPLED = 400
+_LEAST_MOVE, _MOST_MOVE = 15.0, 400.0
+"""Metres between which a common offset speaks of a wrong datum, not of survey errors or an offset frame."""
+_MOVED = 0.02
+_TRUE_DEGREES = ("CGCS2000", "WGS84")
+
+
+@dataclass
+class FrameFinding:
+    """The likeliest frame with its confidence (0–1) and the next best, and why in two languages.
+
+    ``crs`` is None where the numbers are of no frame known (a city's own plane) or there are none.
+    """
+
+    crs: str | None
+    confidence: float
+    swapped: bool = False
+    packed: Packing | None = None
+    runner_up: str | None = None
+    runner_up_confidence: float = 0.0
+    stated: str | None = None
+    choose: bool = False
+    needs_parameters: bool = False
+    evidence: list[tuple[str, str]] = field(default_factory=list)
+    lon: Floats | None = None
+    lat: Floats | None = None
+
+
+def find_frame(
+    x: Floats,
+    y: Floats,
+    attributes: pd.DataFrame,
+    stated: Statement | None,
+    knowledge: Knowledge | None,
+    home: str,
+) -> FrameFinding:
+    """The frame of pairs in the file's own order, (n,) each, with the rows' attributes.
+
+    Args:
+        stated: what file or words say, or None.
+        knowledge: None where no district is loaded.
+        home: the district's projected frame.
+    """
+    rows = _sample(x, y)
+    said = [] if stated is None else [_said(stated)]
+    if not len(rows):
+        return FrameFinding(None, 0.0, stated=stated.words if stated else None, evidence=said)
+    x, y = x[rows], y[rows]
+    near = knowledge.district if knowledge else None
+    candidates = hypotheses(x, y, stated, near, home)
+    if not candidates:
+        said.append(
+            (
+                "数值不属于任何已知坐标系：可能是地方独立坐标系，须由测绘部门给出参数文件",
+                "the numbers are of no known frame: perhaps a city's own plane: state its parameters",
+            )
+        )
+        return FrameFinding(None, 0.0, stated=stated.words if stated else None, choose=True, evidence=said)
+    places = [one.place(x, y) for one in candidates]
+    candidates, places, evidence = _weigh(knowledge, candidates, places, attributes, rows)
+    posterior, none = _posterior(candidates, evidence)
+    return _finding(candidates, posterior, none, places, stated, said, evidence, knowledge is not None)
+
+
+def _sample(x: Floats, y: Floats) -> np.ndarray:
+    given = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ~((x == 0) & (y == 0)))
+    if len(given) <= _SAMPLED:
+        return given
+    return given[np.linspace(0, len(given) - 1, _SAMPLED).astype(np.intp)]
+
+
+def _weigh(
+    knowledge: Knowledge | None,
+    candidates: list[Hypothesis],
+    places: list[tuple[Floats, Floats]],
+    attributes: pd.DataFrame,
+    rows: np.ndarray,
+) -> tuple[list[Hypothesis], list[tuple[Floats, Floats]], list[Evidence]]:
+    """The evidence; a reading that known features contradict takes part again, moved to where they are."""
+    if knowledge is None or knowledge.district is None:
+        return candidates, places, []
+    metres = np.array([knowledge.plane.metres(lon, lat) for lon, lat in places])
+    placed = Placed([one.label for one in candidates], metres, distinct_columns(attributes, rows))
+    offset = known_offset(knowledge, placed)
+    if offset is not None:
+        best = int(np.nanargmin(offset.distance)) if np.isfinite(offset.distance).any() else 0
+        away, error = float(offset.distance[best]), float(offset.error[best])
+        if _LEAST_MOVE < away < _MOST_MOVE and away > 3 * error:
+            east, north = -offset.middle[best]
+            moved = replace(candidates[best], prior=_MOVED, shift=f"{MOVED} {east:+.0f} m E {north:+.0f} m N")
+            candidates, places = [*candidates, moved], [*places, places[best]]
+            placed.labels.append(moved.label)
+            placed.metres = np.concatenate([metres, metres[best : best + 1] - offset.middle[best]])
+            offset = known_offset(knowledge, placed) or offset
+    first = [] if offset is None else [same_features(offset, placed.labels)]
+    return candidates, places, first + weigh(knowledge, placed)
+
+
+def _posterior(candidates: list[Hypothesis], evidence: list[Evidence]) -> tuple[Floats, float]:
+    priors = np.array([one.prior for one in candidates])
+    none = max(1.0 - float(priors.sum()), 0.01)
+    log = np.log(np.append(priors, none))
+    for one in evidence:
+        log += np.append(one.log_likelihood, one.none_of_them)
+    weights = np.exp(log - log.max())
+    weights /= weights.sum()
+    return weights[:-1], float(weights[-1])
+
+
+def _finding(
+    candidates: list[Hypothesis],
+    posterior: Floats,
+    none: float,
+    places: list[tuple[Floats, Floats]],
+    stated: Statement | None,
+    said: list[tuple[str, str]],
+    evidence: list[Evidence],
+    with_store: bool,
+) -> FrameFinding:
+    order = np.argsort(-posterior, kind="stable")
+    direct = [index for index in order if not candidates[index].shift]
+    best = int(direct[0])
+    chosen = candidates[best]
+    words = [*said, *((one.zh, one.en) for one in evidence)]
+    if chosen.note_zh:
+        words.append((chosen.note_zh, chosen.note_en))
+    shifted = candidates[int(order[0])]
+    if shifted.shift and shifted.shift.startswith(MOVED):
+        words.append(
+            (
+                f"整体偏移（{shifted.shift}）后才与库中要素吻合：可能是西安80、北京54 标成 CGCS2000",
+                f"fits the store only when {shifted.shift}: perhaps Xian 80 or Beijing 54 labelled CGCS2000",
+            )
+        )
+    elif shifted.shift:
+        words.append(
+            (
+                f"像是 {shifted.shift} 经纬度直接投影成 {shifted.frame}：须先还原偏移",
+                f"looks like {shifted.shift} degrees projected to {shifted.frame}: undo the offset first",
+            )
+        )
+    others = [index for index in order if candidates[index].label != chosen.label]
+    runner = int(others[0]) if others else None
+    confidence = float(posterior[best])
+    if chosen.old_datum:
+        # What is moved as a whole is what an old datum looks like: it confirms the statement.
+        confidence += sum(
+            float(share)
+            for one, share in zip(candidates, posterior, strict=True)
+            if one.shift and one.shift.startswith(MOVED)
+        )
+    if stated is not None and stated.frame == "local":
+        confidence = min(confidence, 0.5)
+    if none > confidence and evidence:
+        words.append(
+            (
+                "与库中数据比较，没有一种坐标系吻合：声明可能有误（例如西安80、北京54 标成 CGCS2000）",
+                "no frame fits what the store knows: the statement may be wrong (Xian 80 or Beijing 54, say)",
+            )
+        )
+    if not with_store:
+        words.append(
+            (
+                "库中没有区域数据可比较，只依据文件本身",
+                "no district is loaded to compare with: from the file alone",
+            )
+        )
+    lon, lat = places[best]
+    return FrameFinding(
+        crs=chosen.frame,
+        confidence=round(min(confidence, SUREST), 3),
+        swapped=chosen.swapped,
+        packed=chosen.packed,
+        runner_up=candidates[runner].label if runner is not None else None,
+        runner_up_confidence=round(float(posterior[runner]), 3) if runner is not None else 0.0,
+        stated=stated.words if stated else None,
+        choose=confidence < CERTAIN or chosen.old_datum,
+        needs_parameters=chosen.old_datum,
+        evidence=words,
+        lon=lon,
+        lat=lat,
+    )
+
+
+def _said(stated: Statement) -> tuple[str, str]:
+    origin = {"file": ("文件声明", "the file states"), "format": ("格式规定", "the format implies")}
+    zh, en = origin.get(stated.origin, ("名称中写有", "names or titles say"))
+    return f"{zh}：{stated.words}", f"{en}: {stated.words}"
+
+
+def extent(lon: Floats | None, lat: Floats | None) -> list[float] | None:
+    """West, south, east, north of all places; None where there are none."""
+    if lon is None or lat is None:
+        return None
+    given = np.isfinite(lon) & np.isfinite(lat)
+    if not given.any():
+        return None
+    return [
+        round(float(one), 6)
+        for one in (lon[given].min(), lat[given].min(), lon[given].max(), lat[given].max())
+    ]
+
+
+def representative(geometry: Any) -> tuple[Floats, Floats]:
+    """(n,) x and y of a place in each geometry, in the file's order; NaN where there is none."""
+    shapes = shapely.centroid(np.asarray(geometry, dtype=object))
+    return shapely.get_x(shapes), shapely.get_y(shapes)
