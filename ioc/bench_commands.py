@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ioc.bench.inspect import bench_inspect
 from ioc.bench.load import bench_load
 from ioc.bench.tiles import bench_tiles
 
@@ -25,3 +26,14 @@ def load(
 ) -> None:
     """Loading components with every check, beside GeoDataFrame.to_postgis with none."""
     bench_load(rows=rows, as_json=as_json)
+
+
+@bench_app.command()
+def inspect(
+    seed: Annotated[
+        int | None, typer.Option(help="Of the files' places and choice of rows; another one each time.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliberately awkward files: how often encoding, frame, target and fields are understood."""
+    bench_inspect(seed=seed, as_json=as_json)

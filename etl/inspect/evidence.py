@@ -196,7 +196,7 @@ def _inside_district(knowledge: Knowledge, placed: Placed) -> Evidence | None:
     shares = np.array(outside)
     least = shares.min()
     counted = min(placed.metres.shape[1], 100)
-    fit = -np.minimum(2.0 * counted * (shares - least) * (1 - least), 8.0)
+    fit = -np.minimum(counted * (shares - least) * (1 - least), 8.0)
     said = [f"{label} {share:.0%}" for label, share in zip(placed.labels, shares, strict=True)]
     return Evidence(
         "district",

@@ -85,21 +85,22 @@ class Inspection:
 
 def inspect_file(
     path: Path,
-    connection: Connection[Any] | None,
+    store: Connection[Any] | Knowledge | None,
     home: str = "EPSG:4547",
     wanted: str | None = None,
 ) -> Inspection:
     """Understand a file.
 
     Args:
-        connection: to the store, with the rights of who asks; None looks at the file alone.
+        store: a connection with the rights of who asks, or what one has read already; None looks at the file
+            alone.
         home: the district's projected frame.
         wanted: the target, where the steward knows it.
 
     Raises:
         SourceError: of no format known, damaged, or missing.
     """
-    knowledge = Knowledge(connection) if connection is not None else None
+    knowledge = store if isinstance(store, Knowledge) or store is None else Knowledge(store)
     if knowledge is not None and knowledge.district is None:
         knowledge = None
     return Inspection(path, [_layer(raw, knowledge, home, wanted) for raw in raw_layers(path)])
