@@ -9,15 +9,19 @@ import numpy as np
 import pandas as pd
 
 from etl.cell_values import as_dates, as_numbers, as_text
-from etl.positions import is_pair, is_wkt
+from etl.coordinate_columns import read_geometries, split_positions
 from geodata import component_code, credit_code, device_code
 from geodata.code_table import CodeTable
 from geodata.coordinates import parse_degrees
+from geodata.coordinates.gcj02 import Floats
 
 _SAMPLED = 1_000
 _MOST = 0.8
 """Share of a column's values that must be of a kind; the rest are the faults the checks are there for."""
 _TABLES = ("pipe_subclass", "pipe_material", "pipe_embedding", "pipe_element", "station_type")
+_WKT = re.compile(r"\s*(?:SRID\s*=|(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|01[0-9A-F]{16})", re.IGNORECASE)
+_LEAST_DEGREE = 0.8
+"""Whatever stands south or west of this is not in China."""
 _STATES = {"完好", "破损", "丢失", "废弃", "移除"}
 _PHONE = re.compile(
     r"(?:\+?86[- ]?)?(?:1[3-9]\d{9}|0\d{2,3}[- ]?\d{7,8}(?:[-转]\d{1,6})?|[48]00[- ]?\d{3}[- ]?\d{4})"
@@ -74,7 +78,7 @@ def content_of(values: pd.Series) -> Content:
 
 def _kinds(texts: pd.Series, distinct: pd.Series, content: Content, numeric: bool) -> Any:
     yield from _codes(texts)
-    if is_wkt(texts):
+    if _is_wkt(texts):
         yield "wkt"
         return
     for table in _TABLES:
@@ -162,6 +166,33 @@ def is_angle(texts: pd.Series) -> bool:
     """Degrees, minutes and seconds in words or signs."""
     signs = texts.str.contains(r"[°度′'分]", regex=True) | texts.str.match(r"^\d{1,3}[:\-]\d{1,2}[:\-]\d")
     return signs.mean() >= _MOST and bool(np.isfinite(parse_degrees(texts)[0]).mean() >= _MOST)
+
+
+def is_pair(texts: pd.Series) -> bool:
+    """Two coordinates in one cell."""
+    return bool(np.isfinite(pairs(texts)).all(axis=1).mean() >= _MOST)
+
+
+def pairs(texts: pd.Series) -> Floats:
+    """(n, 2) numbers of cells with two coordinates each, NaN where there are none."""
+    both = np.column_stack([_number_or_angle(part) for part in split_positions(texts)])
+    with np.errstate(invalid="ignore"):
+        nowhere = (both == 0).all(axis=1) | (np.abs(both) < _LEAST_DEGREE).any(axis=1)
+    return np.where(nowhere[:, None], np.nan, both)
+
+
+def _number_or_angle(texts: pd.Series) -> Floats:
+    numbers = pd.Series(pd.to_numeric(texts, errors="coerce")).to_numpy(dtype=np.float64, copy=True)
+    angles = np.isnan(numbers) & texts.notna().to_numpy()
+    if angles.any():
+        numbers[angles] = parse_degrees(texts[angles])[0]
+    return numbers
+
+
+def _is_wkt(texts: pd.Series) -> bool:
+    if not texts.str.match(_WKT).mean() >= _MOST:
+        return False
+    return bool(np.mean([shape is not None for shape in read_geometries(texts)[0]]) >= _MOST)
 
 
 def _share(texts: pd.Series, test: Any) -> float:

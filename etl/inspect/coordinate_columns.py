@@ -13,9 +13,9 @@ import pandas as pd
 import shapely
 
 from etl.cell_values import as_numbers, as_text
-from etl.inspect.content import Content
+from etl.coordinate_columns import read_geometries
+from etl.inspect.content import Content, pairs
 from etl.inspect.hypotheses import statement_of_words
-from etl.positions import read_positions
 from geodata.coordinates import parse_degrees
 from geodata.coordinates.gcj02 import Floats
 
@@ -25,16 +25,17 @@ _GOOD_FRAMES = {"CGCS2000": 3, "WGS84": 2, None: 1, "GCJ-02": 0, "BD-09": 0}
 
 @dataclass(frozen=True)
 class CoordinateColumns:
-    """``x`` and ``y`` name two columns, or ``position`` one with both numbers or with WKT."""
+    """``x`` and ``y`` name two columns, or ``xy`` one of both, or ``wkt`` one of geometries."""
 
     x: str | None = None
     y: str | None = None
-    position: str | None = None
+    xy: str | None = None
+    wkt: str | None = None
     others: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.x, self.y, self.position) if name)
+        return tuple(name for name in (self.x, self.y, self.xy, self.wkt) if name)
 
     @property
     def words(self) -> str:
@@ -47,12 +48,12 @@ def find_columns(contents: dict[str, Content]) -> CoordinateColumns | None:
     for kind in ("wkt", "pair"):
         for name, content in contents.items():
             if kind in content.kinds:
-                return CoordinateColumns(position=name)
-    pairs = _named_pairs(contents) or _pairs_by_content(contents)
-    if not pairs:
+                return CoordinateColumns(wkt=name) if kind == "wkt" else CoordinateColumns(xy=name)
+    found = _named_pairs(contents) or _pairs_by_content(contents)
+    if not found:
         return None
-    pairs.sort(key=lambda pair: -_rank(pair, contents))
-    (x, y), *others = pairs
+    found.sort(key=lambda pair: -_rank(pair, contents))
+    (x, y), *others = found
     return CoordinateColumns(x, y, others=tuple(others))
 
 
@@ -66,11 +67,13 @@ def names_coordinate(name: str) -> Literal["x", "y"] | None:
 
 def coordinates(table: pd.DataFrame, columns: CoordinateColumns) -> tuple[Floats, Floats, np.ndarray | None]:
     """(n,) x and y as written, NaN where unreadable, and the shapes where a column holds WKT."""
-    if columns.position:
-        texts = pd.Series(as_text(pd.Series(table[columns.position])), dtype="str")
-        shapes = read_positions(texts)
+    if columns.wkt:
+        shapes = read_geometries(pd.Series(table[columns.wkt]))[0]
         middle = shapely.centroid(shapes)
         return shapely.get_x(middle), shapely.get_y(middle), shapes
+    if columns.xy:
+        both = pairs(pd.Series(as_text(pd.Series(table[columns.xy])), dtype="str"))
+        return both[:, 0], both[:, 1], None
     return _numbers(table, columns.x), _numbers(table, columns.y), None
 
 
@@ -89,12 +92,12 @@ def _named_pairs(contents: dict[str, Content]) -> list[tuple[str, str]]:
         axis = names_coordinate(name)
         if axis and {"number", "angle"} & set(content.kinds):
             named[axis].append(name)
-    pairs = []
+    found = []
     for x in named["x"]:
         alike = sorted(named["y"], key=lambda y: (_rest(y) != _rest(x), abs(len(y) - len(x))))
         if alike:
-            pairs.append((x, alike[0]))
-    return pairs
+            found.append((x, alike[0]))
+    return found
 
 
 def _pairs_by_content(contents: dict[str, Content]) -> list[tuple[str, str]]:

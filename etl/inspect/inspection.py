@@ -189,7 +189,7 @@ def _add_places(
     """Coordinate columns among the matches, in the file's order."""
     if columns is None:
         return
-    roles = {columns.x: "x", columns.y: "y", columns.position: "position"}
+    roles = {columns.x: "x", columns.y: "y", columns.xy: "xy", columns.wkt: "wkt"}
     known = {match.source: match for match in target.fields}
     target.fields[:] = [
         known.get(name) or FieldMatch(name, content, roles.get(name), 1.0 if name in roles else 0.0)

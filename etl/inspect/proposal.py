@@ -15,6 +15,7 @@ from etl.inspect.names import target_columns
 from etl.inspect.reading import RawLayer
 from etl.inspect.target import NOT_IN_STORE, OWN_LAYER, TargetFinding
 
+PLACES = ("x", "y", "xy", "wkt")
 AREAS = ("district", "street", "community", "unit_grid", "duty_grid")
 _DEPARTMENTS = {
     "component": "urban",
@@ -48,11 +49,7 @@ def proposed_job(
         if target.target in NOT_IN_STORE or (target.target == "device" and geometry != "none")
         else target.target
     )
-    filled = {
-        match.target: match
-        for match in target.fields
-        if match.target and match.target not in ("x", "y", "position")
-    }
+    filled = {match.target: match for match in target.fields if match.target and match.target not in PLACES}
     parts = [
         _head(raw, target, table),
         _source(raw, frame, columns),
@@ -98,12 +95,14 @@ def _head(raw: RawLayer, target: TargetFinding, table: str) -> str:
 
 def _source(raw: RawLayer, frame: FrameFinding, columns: CoordinateColumns | None) -> str:
     lines = ["[source]", *(f"{key} = {_value(value)}" for key, value in raw.source.items())]
-    if columns is not None and columns.position:
-        lines.append(f"position = {_text(columns.position)}")
+    if columns is not None and columns.wkt:
+        lines.append(f"wkt = {_text(columns.wkt)}")
+    elif columns is not None and columns.xy:
+        lines.append(f"xy = {_text(columns.xy)}")
     elif columns is not None:
         x, y = (columns.y, columns.x) if frame.swapped else (columns.x, columns.y)
         lines += [f"x = {_text(x or '')}", f"y = {_text(y or '')}"]
-    if frame.swapped and (columns is None or columns.position):
+    if frame.swapped and (columns is None or not columns.x):
         lines.append("swapped = true  # 纬度（纵坐标）在前 latitude or northing first")
     if frame.packed:
         lines.append(f"packed = {_text(frame.packed)}")
@@ -185,7 +184,7 @@ def _attributes(target: TargetFinding) -> str:
     taken: set[str] = set()
     parts = []
     for match in target.fields:
-        if match.target in ("x", "y", "position") or (match.target in own and target.target == OWN_LAYER):
+        if match.target in PLACES or (match.target in own and target.target == OWN_LAYER):
             continue
         if target.target in NOT_IN_STORE and match.target == "code":
             continue

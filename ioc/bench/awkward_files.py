@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,8 @@ TRICKS: tuple[Trick, ...] = (
     Trick("gpkg_4490_is_gcj", "component", "legacy", "gpkg", "GCJ-02", stated="EPSG:4490"),
     Trick("gpkg_mercator", "facility", "chinese", "gpkg", "EPSG:3857", stated="EPSG:3857"),
     Trick("gpkg_no_crs", "pipe_node", "english", "gpkg", "EPSG:4547"),
+    Trick("kml", "facility", "english", "kml", "WGS84"),
+    Trick("kml_gcj", "facility", "chinese", "kml", "GCJ-02"),
     Trick("fgb", "camera", "chinese", "fgb", "GCJ-02", stated="EPSG:4326"),
     Trick("mif", "facility", "initials", "mif", "WGS84", stated="EPSG:4326"),
     Trick("tab_gbk", "component", "standard", "tab", "WGS84", stated="EPSG:4326"),
@@ -382,12 +385,8 @@ def _write_vector(
     path: Path, driver: str, trick: Trick, table: pd.DataFrame, shapes: np.ndarray, **options: Any
 ) -> None:
     crs = CRS.from_user_input(trick.stated) if trick.stated and trick.stated.startswith("EPSG") else None
-    for column in table.columns:
-        if table[column].map(lambda value: hasattr(value, "isoformat")).any():
-            table = table.assign(
-                **{column: table[column].map(lambda value: None if value is None else value.isoformat())}
-            )
-    frame = gpd.GeoDataFrame(table, geometry=shapes, crs=crs)
+    plain = table.map(lambda value: value.isoformat() if isinstance(value, date) else value)
+    frame = gpd.GeoDataFrame(plain, geometry=shapes, crs=crs)
     pyogrio.write_dataframe(frame, path, driver=driver, **options)
 
 

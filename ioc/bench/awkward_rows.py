@@ -56,8 +56,7 @@ def _draw(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows of a table in an order of their own, their places moved by some metres where they are points."""
     query = sql.SQL(
-        "SELECT {}, ST_AsBinary(geom) FROM ioc.{} WHERE geom IS NOT NULL "
-        "ORDER BY md5(code || %s) LIMIT %s"
+        "SELECT {}, ST_AsBinary(geom) FROM ioc.{} WHERE geom IS NOT NULL ORDER BY md5(code || %s) LIMIT %s"
     )
     chosen = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
     found = connection.execute(
@@ -96,7 +95,8 @@ def _facilities(connection: Connection[Any], random: np.random.Generator) -> Awk
 
 def _components(connection: Connection[Any], random: np.random.Generator) -> AwkwardRows:
     columns = [
-        "code", "name", "managing_unit_code", "managing_unit", "unit_grid_code", "state", "initial_date", "data_source"
+        "code", "name", "managing_unit_code", "managing_unit", "unit_grid_code", "state", "initial_date",
+        "data_source",
     ]  # fmt: skip
     table, shapes = _draw(connection, random, "component", columns, 60)
     return AwkwardRows(
@@ -175,7 +175,8 @@ def _pipe_nodes(connection: Connection[Any], random: np.random.Generator) -> Awk
 
 def _pipe_segments(connection: Connection[Any], random: np.random.Generator) -> AwkwardRows:
     columns = [
-        "start_node", "end_node", "start_depth", "end_depth", "subclass", "material", "diameter", "built", "road_name"
+        "start_node", "end_node", "start_depth", "end_depth", "subclass", "material", "diameter", "built",
+        "road_name",
     ]  # fmt: skip
     table, shapes = _draw(connection, random, "pipe_segment", columns, 60)
     return AwkwardRows(
@@ -277,8 +278,10 @@ def _cases(connection: Connection[Any], random: np.random.Generator) -> AwkwardR
 
 def _trees(connection: Connection[Any], random: np.random.Generator) -> AwkwardRows:
     """A department's own list: street trees, at places of components, with no name the store knows."""
-    query = "SELECT ST_AsBinary(geom) FROM ioc.component WHERE name IN ('行道树', '路灯') "
+    query = (
+        "SELECT ST_AsBinary(geom) FROM ioc.component WHERE name IN ('行道树', '路灯') "
         "ORDER BY md5(code || %s) LIMIT 150"
+    )
     found = connection.execute(query, [str(random.integers(1 << 30))], binary=True).fetchall()
     shapes = np.asarray(shapely.from_wkb(np.array([row[0] for row in found], dtype=object)), dtype=object)
     count = len(shapes)

@@ -19,6 +19,7 @@ from pyogrio.errors import DataSourceError
 from rich.console import Console
 from rich.table import Table
 
+from etl.header_row import fold
 from etl.inspect import inspect_file
 from etl.run import run_folder
 from geodata.coordinates import Frame
@@ -50,7 +51,7 @@ class Verdict:
 def judge(file: AwkwardFile, layers: list[dict[str, Any]]) -> dict[str, bool]:
     """Hold the layer with most rows against the file's answer."""
     found = max(layers, key=lambda layer: layer["rows"])
-    fields = {field["source"]: field["target"] for field in found["fields"]}
+    fields = {fold(field["source"]): field["target"] for field in found["fields"]}
     trick = file.trick
     if trick.most is not None:
         frame = found["crs_confidence"] < trick.most and found["crs_choose"]
@@ -61,7 +62,7 @@ def judge(file: AwkwardFile, layers: list[dict[str, Any]]) -> dict[str, bool]:
         "crs": frame,
         "swapped_axes": file.crs is None or found["swapped_axes"] == trick.swapped,
         "target": not trick.target or found["target"] == file.target,
-        "fields": all(fields.get(source) == target for source, target in file.fields.items()),
+        "fields": all(fields.get(fold(source)) == target for source, target in file.fields.items()),
     }
 
 
