@@ -6,6 +6,7 @@ import typer
 
 from ioc.bench.inspect import bench_inspect
 from ioc.bench.load import bench_load
+from ioc.bench.map import bench_map
 from ioc.bench.tiles import bench_tiles
 
 bench_app = typer.Typer(help="Measure speed beside a reference, in one run.", no_args_is_help=True)
@@ -37,3 +38,12 @@ def inspect(
 ) -> None:
     """Deliberately awkward files: how often encoding, frame, target and fields are understood."""
     bench_inspect(seed=seed, as_json=as_json)
+
+
+@bench_app.command(name="map")
+def map_(
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes of scripted use, for memory.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """The one map in Chromium: first map, frames while panning, memory; beside a plain dash-leaflet page."""
+    bench_map(minutes=minutes, as_json=as_json)

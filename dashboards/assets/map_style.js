@@ -12,7 +12,7 @@
     symbol: ["icon-opacity", "text-opacity"],
     heatmap: ["heatmap-opacity"],
   };
-  // Everything is in the tiles of this zoom; closer views enlarge them and fetch nothing more.
+  // Everything is in the tiles of this zoom; closer views enlarge them.
   const DEEPEST_TILE_ZOOM = 16;
   // Layers that everybody sees at first come in one tile: fewer requests, and MapLibre draws the outlines of
   // all tiles anew wherever the source changes from one layer to the next, which in software costs most of all.

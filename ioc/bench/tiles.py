@@ -7,29 +7,23 @@ table. Then this server again, from its cache, beside a constant response of its
 
 import asyncio
 import json
-import os
 import random
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
-from urllib.request import urlopen
 
 from psycopg import AsyncConnection, conninfo
 from psycopg.rows import class_row
 from rich.console import Console
-from sqlalchemy import text
 
 from geodata.errors import UserError
 from geodata.store import Store
-from ioc.accounts import issue_credential
 from ioc.bench.http_load import Load, drive, request_all
+from ioc.bench.server_process import credential, serving
 from ioc.bench.tile_server import CONSTANT_PATH
 from ioc.context import open_store
 from layers.catalogue import Catalogue
@@ -45,7 +39,6 @@ TILES_OF_A_ROUND = {14: 5, 15: 18, 16: 60, 17: 120}
 DETAIL_ZOOM = 16
 """From here on all contenders answer the same features; below, this server answers clusters."""
 WARM_REPEATS = 8
-START_SECONDS = 90
 
 
 @dataclass
@@ -83,8 +76,8 @@ def bench_tiles(as_json: bool = False) -> None:
         store = stack.enter_context(open_store())
         layer = Catalogue.load().by_id["component"]
         datasets = _component_datasets(store, layer)
-        token = stack.enter_context(_token(store))
-        port = stack.enter_context(_server([sys.executable, "-m", "ioc.bench.tile_server"], {}, "/health"))
+        token = stack.enter_context(credential(store, "token"))
+        port = stack.enter_context(serving([sys.executable, "-m", "ioc.bench.tile_server"], {}, "/health"))
         tipg_port = stack.enter_context(_tipg(store)) if find_spec("tipg") else None
         if tipg_port is None:
             console.print("tipg is not installed (it is a development dependency): not compared with it.")
@@ -209,58 +202,6 @@ def _tipg_path(tile: TileAddress) -> str:
 
 
 @contextmanager
-def _token(store: Store) -> Iterator[str]:
-    """A token of somebody who may see components; taken back at the end."""
-    with store.owner_session() as session:
-        account_id = session.scalar(
-            text(
-                "SELECT id FROM ioc.account WHERE active AND roles && ARRAY['admin', 'leader'] "
-                "ORDER BY id LIMIT 1"
-            )
-        )
-    if account_id is None:
-        raise UserError("No account may see components: add one (ioc user add NAME --role leader).")
-    with store.owner_connection() as connection:
-        token = issue_credential(connection, account_id, "token", None, label="ioc bench tiles")
-    try:
-        yield token
-    finally:
-        with store.owner_session() as session:
-            session.execute(text("DELETE FROM ioc.credential WHERE label = 'ioc bench tiles'"))
-
-
-@contextmanager
-def _server(command: list[str], environment: dict[str, str], probe: str) -> Iterator[int]:
-    """A server process on a free port, ready to answer; ended with the block.
-
-    Raises:
-        UserError: it ends by itself, or is not ready in time.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    process = subprocess.Popen([*command, str(port)], env={**os.environ, **environment})
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"http://127.0.0.1:{port}{probe}"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise UserError(f"The server to be measured did not start: {' '.join(command)}.")
-            time.sleep(0.2)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-@contextmanager
 def _tipg(store: Store) -> Iterator[int]:
     command = [sys.executable, "-m", "uvicorn", "tipg.main:app", "--log-level", "error", "--port"]
     environment = {
@@ -273,7 +214,7 @@ def _tipg(store: Store) -> Iterator[int]:
         "DB_MIN_CONN_SIZE": str(CONNECTIONS),
         "DB_MAX_CONN_SIZE": str(CONNECTIONS),
     }
-    with _server(command, environment, "/healthz") as port:
+    with serving(command, environment, "/healthz") as port:
         yield port
 
 

@@ -1,0 +1,40 @@
+"""What ``ioc bench map`` does in Chromium, once and small."""
+
+from typing import Any
+
+from playwright.sync_api import Browser
+
+from ioc.bench.map import measure_reference
+from ioc.bench.map_use import look_around
+from ioc.bench.map_view import WATCH_OWN, Traffic, open_page, own_is_whole, pan
+from tests.browser.conftest import OpenMap
+
+SIZE = (1366, 768)
+
+
+def test_opening_panning_and_using_the_map_are_measured(
+    server: Any, browser: Browser, open_map: OpenMap
+) -> None:
+    context = open_map().context
+    page, opening = open_page(context, server.address + "/", own_is_whole)
+    assert opening.complete_ms > 0
+    assert opening.requests > 1
+    assert opening.bytes > 0
+    page.evaluate(WATCH_OWN)
+    panning = pan(browser, page, pans=1)
+    assert panning.drawn > 0
+    assert panning.moved > 0
+    assert len(panning.redraw_ms) >= 1
+    traffic = Traffic()
+    traffic.watch(page)
+    look_around(page)
+    look_around(page)
+    assert traffic.tiles
+
+
+def test_the_reference_draws_every_component(server: Any, browser: Browser) -> None:
+    with server.store.owner_connection() as connection:
+        row = connection.execute("SELECT count(*) FROM ioc.component").fetchone()
+    plain = measure_reference(browser, server.store, SIZE, pans=1)
+    assert plain.points == plain.all_points == row[0]
+    assert plain.panning.drawn > 0
