@@ -57,11 +57,12 @@ def dataset_id(connection: Connection[Any], code: str) -> int:
 
 def record_of(job: Job) -> dict[str, Any]:
     """What a job says of its dataset, as columns of ``ioc.dataset``; in force with the rows it describes."""
-    values = job.model_dump(include={"title_zh", "title_en", "sensitivity", "area_bound", "synthetic"})
+    values = job.model_dump(include={"title_zh", "title_en", "sensitivity", "area_bound", "synthetic", "review"})
     return {
         **values,
         **job.catalogue.model_dump(),
         "department_code": job.department,
         "fields": job.declared_fields,
         "source_note": job.source_note,
+        "job_text": job.text,
     }

@@ -274,6 +274,8 @@ class Job(_Part):
     sensitivity: int = Field(1, ge=1, le=3)
     area_bound: bool = True
     synthetic: bool = False
+    review: bool = True
+    """Edits by hand are reviewed by a second person before they are seen."""
     source_note: str | None = None
     after: tuple[str, ...] = ()
     """Jobs to run before this one when a whole folder is loaded."""
@@ -394,6 +396,14 @@ def _first_fault(error: ValidationError) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
+
+
+def published_job(code: str, text: str | None) -> Job | None:
+    """The job that published a dataset, from the text kept with it; of older loads the packaged one."""
+    if text is not None:
+        return Job(text=text, folder=PACKAGED, **{"code": code, **tomllib.loads(text)})
+    packaged = PACKAGED / f"{code}.toml"
+    return load_job(packaged) if packaged.is_file() else None
 
 
 def find_job(name: str) -> Job:

@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
 from geodata.errors import UserError
+from geodata.feature_edit import bring_edits
 
 log = structlog.get_logger(__name__)
 
@@ -186,6 +187,7 @@ def publish(connection: Connection[Any], version: Version) -> None:
         PublishBlockedError: a backup or another long read holds the tables.
     """
     connection.execute("SELECT ioc.open_version_table(%s, %s)", [version.target, version.id])
+    bring_edits(connection, version.id)
     for _ in range(PUBLISH_ATTEMPTS):
         try:
             _swap(connection, version)

@@ -18,8 +18,10 @@ from geodata.leakproof import ARE_LEAKPROOF, SIGNATURES
 log = structlog.get_logger(__name__)
 
 PUBLISHED: LiteralString = """
-    SELECT p.*, d.name_zh AS department_zh, d.name_en AS department_en
-    FROM ioc.published_datasets() p JOIN ioc.department d ON d.code = p.department_code
+    SELECT p.*, d.name_zh AS department_zh, d.name_en AS department_en, r.revision
+    FROM ioc.published_datasets() p
+    JOIN ioc.department d ON d.code = p.department_code
+    JOIN ioc.dataset_revisions() r ON r.id = p.id
 """
 HISTORY: LiteralString = "SELECT * FROM ioc.dataset_history()"
 HEARTBEAT_SECONDS = 5.0
@@ -48,11 +50,12 @@ class PublishedDataset:
     rows_loaded: int
     extent: list[float] | None
     dimensions: list[int] | None
+    revision: int
 
     @property
     def version_key(self) -> str:
-        """Tells this publication from every other one, of this version too."""
-        return f"{self.id}.{self.version_id}.{self.published_at}"
+        """Tells these rows from all others: this publication, and the edits by hand accepted until now."""
+        return f"{self.id}.{self.version_id}.{self.published_at}.{self.revision}"
 
 
 @dataclass(frozen=True)

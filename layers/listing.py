@@ -97,7 +97,7 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
             for f in layer.fields
         ],
         "count": sum(d.rows_loaded for d in datasets),
-        "version": "-".join(str(d.version_id) for d in datasets),
+        "version": "-".join(f"{d.version_id}.{d.revision}" for d in datasets),
         "extent": _around([d.extent for d in datasets if d.extent]),
         "synthetic": any(d.synthetic for d in datasets),
         "source_note": own.source_note,

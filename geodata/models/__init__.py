@@ -18,6 +18,7 @@ from geodata.models.dataset import (
 )
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
+from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
 from geodata.models.load_run import LoadRun
 from geodata.models.pipe import PipeNode, PipeSegment
 from geodata.models.saved_view import SavedView
@@ -71,6 +72,9 @@ __all__ = [
     "DutyGrid",
     "Facility",
     "Feature",
+    "FeatureEdit",
+    "FeatureEditOutcome",
+    "FeaturePhoto",
     "LoadRun",
     "Metric",
     "PipeNode",

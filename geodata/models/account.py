@@ -41,17 +41,22 @@ class Account(Base):
 
 
 class RoleRight(Base):
-    """What a role may see: a dataset code or ``*``, of the own department or of all, up to a sensitivity."""
+    """What a role may see: a dataset code or ``*``, of the own department or of all, up to a sensitivity.
+
+    ``may`` says whether it may also propose edits of those rows, or review what is proposed.
+    """
 
     __tablename__ = "role_right"
     __table_args__ = (
         CheckConstraint("department_scope IN ('own', 'all')", name="department_scope"),
         CheckConstraint("sensitivity BETWEEN 1 AND 3", name="sensitivity"),
+        CheckConstraint("may IN ('see', 'propose', 'review')", name="may"),
     )
     role: Mapped[str] = mapped_column(primary_key=True)
     dataset_code: Mapped[str] = mapped_column(primary_key=True)
     department_scope: Mapped[str] = mapped_column(primary_key=True)
     sensitivity: Mapped[int] = mapped_column(SmallInteger)
+    may: Mapped[str] = mapped_column(server_default=text("'see'"))
 
 
 class AccountRight(Base):
@@ -61,6 +66,7 @@ class AccountRight(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "dataset_code", "department_code", "area_code"),
         CheckConstraint("sensitivity BETWEEN 1 AND 3", name="sensitivity"),
+        CheckConstraint("may IN ('see', 'propose', 'review')", name="may"),
     )
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("ioc.account.id", ondelete="CASCADE"))
@@ -68,6 +74,7 @@ class AccountRight(Base):
     department_code: Mapped[str] = mapped_column(server_default=text("'*'"))
     area_code: Mapped[str] = mapped_column(server_default=text("'*'"))
     sensitivity: Mapped[int] = mapped_column(SmallInteger)
+    may: Mapped[str] = mapped_column(server_default=text("'see'"))
 
 
 class Credential(Base):

@@ -58,6 +58,9 @@ class Dataset(Base):
     sharing_note: Mapped[str | None]
     description: Mapped[str | None]
     published_version_id: Mapped[int | None] = mapped_column(Integer)
+    revision: Mapped[int] = mapped_column(server_default=text("0"))
+    review: Mapped[bool] = mapped_column(server_default=text("true"))
+    job_text: Mapped[str | None]
 
 
 class DatasetVersion(Base):
