@@ -22,6 +22,7 @@ STYLESHEETS = (
     "map_tools.css",
     "grid_check.css",
     "working_with_layers.css",
+    "feature_edit.css",
 )
 SCRIPTS = (
     "vendor/maplibre-gl.js",
@@ -55,7 +56,11 @@ SCRIPTS = (
     "geodesic.js",
     "quantity.js",
     "linked.js",
+    "edit_words.js",
     "drawing.js",
+    "shape_editing.js",
+    "review_badge.js",
+    "feature_edit.js",
     "query_panel.js",
     "nearest.js",
     "map_tools.js",
@@ -92,6 +97,17 @@ try {{
 
 def page_frame(settings: dict[str, Any]) -> str:
     """Dash's ``index_string`` with everything the browser code needs before its first request."""
+    return FRAME.format(
+        icon=asset_url("emblem.svg"),
+        theme_css=theme_css(),
+        stylesheets="\n".join(f'<link rel="stylesheet" href="{asset_url(name)}">' for name in STYLESHEETS),
+        scripts="\n".join(f'<script src="{asset_url(name)}"></script>' for name in SCRIPTS),
+        page=page_data(settings),
+    )
+
+
+def page_data(settings: dict[str, Any]) -> str:
+    """What ``page.js`` reads: settings, texts, themes, base map, symbols; JSON fit for a script element."""
     page = {
         "settings": settings,
         "texts": {language: texts(language) for language in LANGUAGES},
@@ -100,14 +116,8 @@ def page_frame(settings: dict[str, Any]) -> str:
         "symbols": styles.symbols(),
         "grid_library": grid_url(),
     }
-    return FRAME.format(
-        icon=asset_url("emblem.svg"),
-        theme_css=theme_css(),
-        stylesheets="\n".join(f'<link rel="stylesheet" href="{asset_url(name)}">' for name in STYLESHEETS),
-        scripts="\n".join(f'<script src="{asset_url(name)}"></script>' for name in SCRIPTS),
-        # "</" would end the script element, "{%" would be taken for a placeholder of Dash.
-        page=_compact(page).replace("</", "<\\/").replace("{%", "{\\u0025"),
-    )
+    # "</" would end the script element, "{%" would be taken for a placeholder of Dash.
+    return _compact(page).replace("</", "<\\/").replace("{%", "{\\u0025")
 
 
 def theme_css() -> str:

@@ -38,6 +38,8 @@ class NewAccount:
     sensitivity: int = 2
     dataset_rights: tuple[tuple[str, int], ...] = ()
     """Pairs of dataset code and sensitivity, beyond what the roles give."""
+    reviews: tuple[tuple[str, int], ...] = ()
+    """Likewise, of datasets whose edits the account reviews."""
 
 
 def add_account(session: Session, new: NewAccount, password: str) -> Account:
@@ -69,8 +71,9 @@ def add_account(session: Session, new: NewAccount, password: str) -> Account:
     session.add(account)
     session.flush()
     session.add_all(
-        AccountRight(account_id=account.id, dataset_code=code, sensitivity=sensitivity)
-        for code, sensitivity in new.dataset_rights
+        AccountRight(account_id=account.id, dataset_code=code, sensitivity=sensitivity, may=may)
+        for may, rights in (("see", new.dataset_rights), ("review", new.reviews))
+        for code, sensitivity in rights
     )
     return account
 

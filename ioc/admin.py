@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
@@ -246,6 +246,7 @@ def _add_account_forms(router: APIRouter, pages: AdminPages, on_change: Callable
         department: Text,
         area: Text,
         sensitivity: Annotated[int, Form(ge=1, le=3)],
+        may: Annotated[Literal["see", "propose", "review"], Form()] = "see",
     ) -> Response:
         words = office_texts(language_of(request))
         try:
@@ -264,9 +265,9 @@ def _add_account_forms(router: APIRouter, pages: AdminPages, on_change: Callable
             }
             known = session.scalar(select(AccountRight).filter_by(**key))
             if known is None:
-                session.add(AccountRight(**key, sensitivity=sensitivity))
+                session.add(AccountRight(**key, sensitivity=sensitivity, may=may))
             else:
-                known.sensitivity = sensitivity
+                known.sensitivity, known.may = sensitivity, may
         on_change()
         return pages.account(request, account_id, notice=words["saved"])
 

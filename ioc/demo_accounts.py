@@ -18,7 +18,7 @@ DEMO_ACCOUNTS = (
     NewAccount("urban", "城管科员", ("staff",), "urban", sensitivity=3),
     NewAccount("planner", "规划师", ("planner",), "planning"),
     NewAccount("leader", "分管领导", ("leader",), "centre", sensitivity=3),
-    NewAccount("steward", "数据管理员", ("steward",), "centre", sensitivity=3),
+    NewAccount("steward", "数据管理员", ("steward",), "centre", sensitivity=3, reviews=(("*", 2),)),
     NewAccount("street", "水果湖街道专干", ("staff",), "urban", areas=("420106012",)),
 )
 

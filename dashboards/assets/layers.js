@@ -78,10 +78,12 @@
     }, CHECK_SECONDS * 1000);
   }
 
-  ioc.on("theme", async () => {
+  async function reload() {
     await load();
     changed();
-  });
+  }
 
-  ioc.layers = { load, find, isOn, opacityOf, turn, turnMany, fade, restoreDefaults, inZoom, asked, follow, operators, changed, themed, all: () => all };
+  ioc.on("theme", reload);
+
+  ioc.layers = { load, reload, find, isOn, opacityOf, turn, turnMany, fade, restoreDefaults, inZoom, asked, follow, operators, changed, themed, all: () => all };
 })();

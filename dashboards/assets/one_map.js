@@ -44,6 +44,7 @@
     ioc.gridCheck.start();
     ioc.layers.follow();
     ioc.header.start();
+    ioc.featureEdit.start();
     document.getElementById("map-loading").remove();
   }
 

@@ -122,7 +122,7 @@
     const filled = feature.record.filter((field) => textOf(field));
     return el("dl", { class: "record" }, filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
-        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.linked.part(feature));
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.featureEdit.part(feature), ioc.linked.part(feature));
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";
@@ -163,5 +163,8 @@
   /** The feature whose record is open. */
   const chosen = () => (shown.state === "found" ? shown.found[shown.chosen] : null);
 
-  ioc.recordCard = { start, open, close, identify, chosen };
+  /** Where on the map the card was opened. */
+  const place = () => shown.at;
+
+  ioc.recordCard = { start, open, close, identify, chosen, place };
 })();

