@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+import structlog
 from croniter import croniter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,6 +23,8 @@ from etl.source_options import SourceOptions
 from geodata.code_table import CodeTable
 from geodata.errors import UserError
 from geodata.models import VERSIONED_MODELS, DepartmentalFeature, Feature
+
+log = structlog.get_logger(__name__)
 
 PACKAGED = Path(__file__).parent / "jobs"
 DEPARTMENTS = Path(__file__).parent / "departments.toml"
@@ -399,11 +402,18 @@ def _first_fault(error: ValidationError) -> str:
 
 
 def published_job(code: str, text: str | None) -> Job | None:
-    """The job that published a dataset, from the text kept with it; of older loads the packaged one."""
-    if text is not None:
-        return Job(text=text, folder=PACKAGED, **{"code": code, **tomllib.loads(text)})
+    """The job that published a dataset, from the text kept with it; of older loads the packaged one.
+
+    None where there is none, or none that this edition of the program understands.
+    """
     packaged = PACKAGED / f"{code}.toml"
-    return load_job(packaged) if packaged.is_file() else None
+    try:
+        if text is not None:
+            return Job(text=text, folder=PACKAGED, **{"code": code, **tomllib.loads(text)})
+        return load_job(packaged) if packaged.is_file() else None
+    except (UserError, ValidationError) as error:
+        log.warning("a dataset cannot be edited: its job is not understood", dataset=code, reason=str(error))
+        return None
 
 
 def find_job(name: str) -> Job:
