@@ -57,7 +57,9 @@ def dataset_id(connection: Connection[Any], code: str) -> int:
 
 def record_of(job: Job) -> dict[str, Any]:
     """What a job says of its dataset, as columns of ``ioc.dataset``; in force with the rows it describes."""
-    values = job.model_dump(include={"title_zh", "title_en", "sensitivity", "area_bound", "synthetic", "review"})
+    values = job.model_dump(
+        include={"title_zh", "title_en", "sensitivity", "area_bound", "synthetic", "review"}
+    )
     return {
         **values,
         **job.catalogue.model_dump(),

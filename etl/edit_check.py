@@ -12,16 +12,15 @@ from psycopg import Connection, sql
 from shapely.geometry import shape
 
 from etl.assign import assign_areas
-from etl.check import Breach, check
+from etl.check import Breach, check, warnings_of
 from etl.delivery import Delivery
 from etl.edit_job import EditField, edit_fields, hand_job
 from etl.job import Job
-from etl.load import feature_columns
 from etl.normalise import normalise
-from etl.references import Published, References
+from etl.prepared import feature_columns
+from etl.references import Published, References, published_rows
 from etl.rows import GREATEST, LEAST
 from etl.search_entries import pinyin
-from geodata.dataset_version import Version
 from geodata.errors import UserError
 from geodata.models import VERSIONED_MODELS, Feature
 
@@ -61,28 +60,27 @@ class Examined:
 class NearbyReferences(References):
     """Published rows around one feature or named by its fields, as far as its editor sees them."""
 
-    def __init__(self, connection: Connection[Any], place: Any, codes: list[str]) -> None:
+    def __init__(self, connection: Connection[Any], job: Job, place: Any, codes: list[str]) -> None:
         super().__init__()
-        self.use(connection, ())
         on_earth = place is not None and not shapely.is_empty(place) and _is_on_earth(place)
         self._near = {"codes": codes, "place": shapely.to_wkb(place) if on_earth else None}
+        self.use(connection, ())
+        self.read(connection, job.reads_tables)
 
-    def _read(self, name: str) -> Published:
+    def _read(self, connection: Connection[Any], name: str) -> Published:
         model = VERSIONED_MODELS[name]
         placed = issubclass(model, Feature)
         near = sql.SQL(
             "geom_3857 && ST_Transform(ST_Expand(ST_GeomFromWKB(%(place)s::bytea, 4490), {}), 3857)"
         ).format(sql.Literal(NEAR_DEGREES))
-        return self._published(
-            sql.SQL(NEARBY).format(
-                name=sql.Identifier("name") if "name" in model.__table__.columns else sql.SQL("NULL"),
-                geometry=sql.SQL("ST_AsBinary(geom)") if placed else sql.SQL("NULL"),
-                table=sql.Identifier(name),
-                everywhere=sql.Literal(name == "district"),
-                near=near if placed else sql.SQL("false"),
-            ),
-            self._near,
+        statement = sql.SQL(NEARBY).format(
+            name=sql.Identifier("name") if "name" in model.__table__.columns else sql.SQL("NULL"),
+            geometry=sql.SQL("ST_AsBinary(geom)") if placed else sql.SQL("NULL"),
+            table=sql.Identifier(name),
+            everywhere=sql.Literal(name == "district"),
+            near=near if placed else sql.SQL("false"),
         )
+        return published_rows(connection, statement, self._near)
 
 
 def _is_on_earth(place: Any) -> bool:
@@ -124,8 +122,8 @@ def examine(
     fields = edit_fields(job)
     cells = {f.name: _cell(f, values, before) for f in fields if f.origin == "hand"}
     known = [value for value in cells.values() if value]
-    references = NearbyReferences(connection, place, known)
     hand = hand_job(job)
+    references = NearbyReferences(connection, hand, place, known)
     delivery = Delivery(
         Path("form"),
         pd.DataFrame({name: [value] for name, value in cells.items()}, dtype="str"),
@@ -134,14 +132,15 @@ def examine(
     )
     rows = normalise(hand, delivery, references)
     assign_areas(hand, rows)
-    breaches = check(hand, rows)
+    breaches = check(hand, rows, rows.none())
     problems = [_problem(one, fields) for one in breaches]
     problems += _repeated(connection, job, dataset_id, before, cells)
     if any(one.severity == "error" for one in problems):
         return Examined(problems)
-    columns = feature_columns(hand, Version(0, dataset_id, job.target), rows, breaches, np.array([0]))
+    columns = feature_columns(hand, rows, np.array([0]))
     found = {name: _plain(name, values[0].as_py()) for name, (_, values) in columns.items()}
     drawn = found.pop("geom")
+    found |= {"dataset_id": dataset_id, "warnings": warnings_of(breaches, 1)[0]}
     row = found if before is None else _over(before, found, fields, moved)
     return Examined(problems, row, drawn, search_entry(job, before, row))
 

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from etl.check import scope_of
 from etl.job import LEVELS, Column, Job
 from etl.source_options import SourceOptions
 from geodata.binary_copy import postgres_type
@@ -78,10 +77,7 @@ def hand_job(job: Job) -> Job:
     }
     attributes = tuple(a.model_copy(update={"source": Column(source=a.name)}) for a in job.attributes)
     source = SourceOptions(path="", crs="CGCS2000")
-    # What looks across rows has nothing to look at in one.
-    checks = tuple(one for one in job.checks if scope_of(one) != "dataset")
-    changes = {"fields": fields, "attributes": attributes, "source": source, "checks": checks}
-    return job.model_copy(update=changes)
+    return job.model_copy(update={"fields": fields, "attributes": attributes, "source": source})
 
 
 def _by_hand(target: str, column: Column, plain: dict[str, str]) -> Column:

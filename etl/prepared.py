@@ -89,7 +89,7 @@ def prepare(
         breaches = check(job, rows, gone)
         accepted = np.flatnonzero(~rows.refused & ~gone)
         warned = warnings_of(breaches, len(rows))
-        features = _feature_columns(job, rows, accepted)
+        features = feature_columns(job, rows, accepted)
         chunk = Prepared(
             len(rows), accepted, features, [warned[row] for row in accepted], entries_of(rows, breaches)
         )
@@ -111,7 +111,7 @@ def _phase(name: str, begin: Phase, seconds: dict[str, float]) -> Iterator[None]
     seconds[name] = time.perf_counter() - started
 
 
-def _feature_columns(job: Job, rows: Rows, accepted: np.ndarray) -> CopyColumns:
+def feature_columns(job: Job, rows: Rows, accepted: np.ndarray) -> CopyColumns:
     """The accepted rows as the target table's columns, but for their warnings and their dataset."""
     chosen = pa.array(accepted)
     codes = arrow(rows.columns["code"]).take(chosen)

@@ -78,15 +78,22 @@ class References:
             sql.SQL("ST_AsBinary(geom)") if has_geometry else sql.SQL("NULL"),
             sql.Identifier(name),
         )
-        rows = connection.execute(statement, binary=True).fetchall()
-        codes, names, wkb, areas = zip(*rows, strict=True) if rows else ((), (), (), ())
-        geometry = np.asarray(shapely.from_wkb(np.array(wkb, dtype=object)), dtype=object)
-        return Published(
-            pd.Index(codes, dtype="str"),
-            np.array(names, dtype=object),
-            geometry,
-            np.array(areas, dtype=object),
-        )
+        return published_rows(connection, statement)
+
+
+def published_rows(
+    connection: Connection[Any], statement: sql.Composed, parameters: Mapping[str, Any] | None = None
+) -> Published:
+    """What a statement gives as code, name, place as WKB and area code."""
+    rows = connection.execute(statement, parameters, binary=True).fetchall()
+    codes, names, wkb, areas = zip(*rows, strict=True) if rows else ((), (), (), ())
+    geometry = np.asarray(shapely.from_wkb(np.array(wkb, dtype=object)), dtype=object)
+    return Published(
+        pd.Index(codes, dtype="str"),
+        np.array(names, dtype=object),
+        geometry,
+        np.array(areas, dtype=object),
+    )
 
 
 def _read_columns(connection: Connection[Any], name: str, columns: list[str]) -> pd.DataFrame:
