@@ -8,8 +8,9 @@ run:
 	@./setup.sh run
 	@exec $(BIN)/ioc up --demo $(ARGS)
 
+# Two processes, each with a cluster and a server of its own, whole files to either.
 test: lint audit
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint:
 	@./setup.sh test
