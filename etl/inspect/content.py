@@ -22,6 +22,7 @@ _TABLES = ("pipe_subclass", "pipe_material", "pipe_embedding", "pipe_element", "
 _WKT = re.compile(r"\s*(?:SRID\s*=|(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|01[0-9A-F]{16})", re.IGNORECASE)
 _LEAST_DEGREE = 0.8
 """Whatever stands south or west of this is not in China."""
+_TIMESTAMP = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\D|\d{1,2}/\d{1,2}/\d{4}")
 _STATES = {"完好", "破损", "丢失", "废弃", "移除"}
 _PHONE = re.compile(
     r"(?:\+?86[- ]?)?(?:1[3-9]\d{9}|0\d{2,3}[- ]?\d{7,8}(?:[-转]\d{1,6})?|[48]00[- ]?\d{3}[- ]?\d{4})"
@@ -133,6 +134,8 @@ def _dates(texts: pd.Series, content: Content, numeric: bool) -> Any:
             return
     if 1 - as_dates(texts, None)[1].mean() >= _MOST:
         yield "date"
+    elif _share(texts, _TIMESTAMP.match) >= _MOST:
+        yield "timestamp"
 
 
 def _degrees_or_number(content: Content) -> Any:

@@ -45,11 +45,13 @@ class CoordinateColumns:
 
 def find_columns(contents: dict[str, Content]) -> CoordinateColumns | None:
     """The columns with the places; None where there are none. Where several fit, the truest frame's."""
-    for kind in ("wkt", "pair"):
-        for name, content in contents.items():
-            if kind in content.kinds:
-                return CoordinateColumns(wkt=name) if kind == "wkt" else CoordinateColumns(xy=name)
-    found = _named_pairs(contents) or _pairs_by_content(contents)
+    by_kind = {kind: name for name, content in contents.items() for kind in content.kinds}
+    if "wkt" in by_kind:
+        return CoordinateColumns(wkt=by_kind["wkt"])
+    found = _named_pairs(contents)
+    if not found and "pair" in by_kind:
+        return CoordinateColumns(xy=by_kind["pair"])
+    found = found or _pairs_by_content(contents)
     if not found:
         return None
     found.sort(key=lambda pair: -_rank(pair, contents))

@@ -123,7 +123,7 @@ def _contradicts(content: Content, column: TargetColumn) -> bool:
     if wanted <= {"credit_code"}:
         return bool(kinds & {"number", "date"}) or (content.type == "text" and "code" not in kinds)
     if wanted <= {"date", "year"}:
-        return not kinds & {"date", "year", "number"}
+        return not kinds & {"date", "timestamp", "year", "number"}
     return bool(wanted <= {"phone"} and kinds & {"date", "longitude", "latitude"})
 
 

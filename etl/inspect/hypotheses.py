@@ -108,7 +108,8 @@ def hypotheses(
     if not found and stated is not None and stated.crs is not None:
         found = [Hypothesis(stated.frame, 0.9, old_datum=_is_old(stated.frame))]
     if not found and near is not None:
-        found = [one for one in _readings(x, y, stated, None, home) if one.frame != home and not one.shift]
+        # Elsewhere in China the numbers must say where: bare metres do not.
+        found = [one for one in _readings(x, y, stated, None, home) if one.note_zh and not one.shift]
     total = sum(one.prior for one in found)
     known = 0.5 if stated is not None and stated.frame == "local" else 0.97
     return [replace(one, prior=one.prior / total * known) for one in found]
