@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ioc.bench.inspect import bench_inspect
-from ioc.bench.load import bench_load
+from ioc.bench.load import FULL_SIZE, bench_load, bench_pipes
 from ioc.bench.map import bench_map
 from ioc.bench.tiles import bench_tiles
 
@@ -23,9 +23,15 @@ def tiles(as_json: AsJson = False) -> None:
 @bench_app.command()
 def load(
     rows: Annotated[int, typer.Option(min=1000, help="Components to load.")] = 210_000,
+    pipes: Annotated[
+        bool, typer.Option("--pipes", help="The drains with all rules of pipe surveys instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Loading components with every check, beside GeoDataFrame.to_postgis with none."""
+    if pipes:
+        bench_pipes(scale=rows / FULL_SIZE, as_json=as_json)
+        return
     bench_load(rows=rows, as_json=as_json)
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
 from etl.job import Job, find_job, packaged_jobs
+from etl.quarantine_workbook import quarantine_workbook
 from etl.run import LoadOptions, LoadReport, run_job
 from etl.run import Progress as JobProgress
 from geodata.errors import UserError
@@ -40,6 +41,9 @@ JobName = Annotated[
     str, typer.Argument(help="A packaged job (see `ioc etl list`), or the path of a job file (.toml).")
 ]
 DatasetCode = Annotated[str, typer.Argument(help="Code of the dataset.")]
+CorrectedJob = Annotated[
+    str | None, typer.Option(help="Job file of the dataset, where it is not a packaged one.")
+]
 Folder = Annotated[Path, typer.Option(help="Hand-over folder in which the job's file lies.")]
 
 
@@ -123,9 +127,17 @@ def quarantine(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write all of them to this file, `-` for stdout.")
     ] = None,
+    excel: Annotated[
+        Path | None, typer.Option(help="Write them as a workbook to correct and hand in again.")
+    ] = None,
+    job: CorrectedJob = None,
 ) -> None:
     """Rows that were refused or flagged: where they stand in the file, the rule and the reason."""
     with open_store() as store:
+        if excel is not None:
+            excel.write_bytes(quarantine_workbook(store, find_job(job or dataset), version=version))
+            console.print(f"{excel}: correct the coloured cells, then hand it in with `ioc etl correct`.")
+            return
         rows = quarantined_rows(store, dataset, version)
     if csv_file is not None:
         _write_csv(rows, csv_file)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 
 from ioc.demo.drain_layout import SEWER, STORM
 from ioc.demo.drains import SIZES, Drains
@@ -16,6 +17,8 @@ SEEN = (
     ("FS", "腐蚀", 3, 0.07), ("SL", "渗漏", 4, 0.08), ("CR", "异物穿入", 3, 0.04), ("CJ", "沉积", 4, 0.16),
     ("ZW", "障碍物", 4, 0.07), ("SG", "树根", 4, 0.05),
 )  # fmt: skip
+# Directions tried for a short pipe, and how far it keeps from others of its kind (metres).
+DIRECTIONS, CLEARANCE = 24, 0.7
 GRADES = ("轻微", "中等", "严重", "重大")
 
 
@@ -97,7 +100,7 @@ def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[D
     into_sewer = round(count * 0.38)
     lowest = np.full(len(drains.ground), np.inf)
     np.minimum.at(lowest, drains.top, drains.invert_top)
-    manhole = np.isin(drains.fixture, ("雨水井", "污水井")) & (drains.ground - lowest > 1.35)
+    manhole = np.isin(drains.fixture, ("雨水井", "污水井")) & (drains.ground - lowest > 1.4)
     chosen = []
     for system, number in ((SEWER, into_sewer), (STORM, count - into_sewer)):
         candidates = np.flatnonzero(manhole & (drains.system == system))
@@ -105,14 +108,12 @@ def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[D
         chosen.append(np.sort(picked))
     host = np.concatenate(chosen)
     sewer = drains.system[host] == SEWER
-    angle, reach = rng.uniform(0, 2 * np.pi, len(host)), rng.uniform(4.0, 9.0, len(host))
-    position = np.round(
-        drains.position[host] + np.column_stack([np.cos(angle), np.sin(angle)]) * reach[:, None], 3
-    )
+    reach = rng.uniform(4.0, 9.0, len(host))
+    position = _free_ends(drains, host, np.where(sewer, STORM, SEWER), reach, rng)
     ground = np.round(drains.ground[host] + rng.uniform(-0.08, 0.12, len(host)), 3)
     diameter = np.where(sewer, 300, 200)
-    end = np.maximum(lowest[host] + 0.05, drains.ground[host] - 1.25)
-    start = np.maximum(np.minimum(ground - 0.55 - diameter / 1000, end + 0.3), end + 0.02 * reach)
+    end = np.maximum(lowest[host] + 0.05, drains.ground[host] - 1.3)
+    start = np.maximum(np.minimum(ground - 0.75 - diameter / 1000, end + 0.3), end + 0.02 * reach)
     nodes, segments = len(drains.ground), len(drains.top)
     joined = Drains(
         np.vstack([drains.position, position]),
@@ -134,3 +135,34 @@ def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[D
         _fault(joined, "混接", INTO_SEWER if sewer[i] else INTO_STORM, "HJ", int(grades[i]), segments + i)
         for i in range(len(host))
     ]
+
+
+def _free_ends(
+    drains: Drains, host: np.ndarray, kind: np.ndarray, reach: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Where short pipes from their hosts begin, so that none meets another of its kind on the way."""
+    angle = rng.uniform(0, 2 * np.pi, len(host))[:, None] + np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
+    away = np.stack([np.cos(angle), np.sin(angle)], axis=2) * reach[:, None, None]
+    begin = np.round(drains.position[host][:, None] + away, 3)
+    ends = np.stack([np.broadcast_to(drains.position[host][:, None], begin.shape), begin], axis=2)
+    lines = np.asarray(shapely.linestrings(ends.reshape(-1, 2, 2))).reshape(len(host), DIRECTIONS)
+    taken = np.zeros(lines.shape, dtype=bool)
+    for system in (STORM, SEWER):
+        pipes = np.flatnonzero(drains.subclass == system)
+        courses = np.stack(
+            [drains.position[drains.top[pipes]], drains.position[drains.bottom[pipes]]], axis=1
+        )
+        laid = np.asarray(shapely.linestrings(courses), dtype=object)
+        mine = np.flatnonzero(kind == system)
+        near, _ = shapely.STRtree(laid).query(lines[mine].ravel(), predicate="dwithin", distance=CLEARANCE)
+        taken[mine[near // DIRECTIONS], near % DIRECTIONS] = True
+    chosen = np.zeros(len(host), dtype=int)
+    placed = drains.position[host]
+    for number in range(len(host)):
+        beside = np.flatnonzero(np.hypot(*(placed[:number] - placed[number]).T) < 20.0)
+        beside = beside[(kind[beside] == kind[number]) & (host[beside] != host[number])]
+        blocked = taken[number].copy()
+        for other in beside:
+            blocked |= shapely.dwithin(lines[number], lines[other, chosen[other]], CLEARANCE)
+        chosen[number] = int(np.argmin(blocked))
+    return begin[np.arange(len(host)), chosen]

@@ -306,13 +306,19 @@ def _combined(
 
 
 def _sizes(system: str, length: Floats, top: np.ndarray, bottom: np.ndarray, nodes: int) -> np.ndarray:
+    """Sizes by the length of drain above, at most the next one after the widest that arrives."""
     above = np.zeros(nodes)
-    total = np.zeros(len(top))
-    for index in range(len(top)):
-        total[index] = above[top[index]] + length[index]
-        above[bottom[index]] += total[index]
+    widest = np.full(nodes, -1)
     reach = STORM_REACH if system == STORM else SEWER_REACH
-    return SIZES[np.searchsorted(reach, total)]
+    size = np.zeros(len(top), dtype=int)
+    for index in range(len(top)):
+        total = above[top[index]] + length[index]
+        above[bottom[index]] += total
+        size[index] = np.searchsorted(reach, total)
+        if widest[top[index]] >= 0:
+            size[index] = min(size[index], widest[top[index]] + 1)
+        widest[bottom[index]] = max(widest[bottom[index]], size[index])
+    return SIZES[size]
 
 
 def _levels(
