@@ -100,6 +100,12 @@ class VersionWriter:
         remember_removed(self.connection, chunk.removed)
         self._count(chunk)
 
+    def seen_before(self, codes: pa.Array, numbers: np.ndarray) -> None:
+        """Codes, with their row numbers, that no row to come may have."""
+        for declared, seen in self._unique:
+            if declared.parameters["column"] == "code":
+                seen.first_rows(codes, numbers)
+
     def _refuse_repeated(
         self, delivery: Delivery, chunk: Prepared, declared: Check, seen: SeenValues
     ) -> None:

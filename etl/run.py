@@ -74,6 +74,8 @@ class LoadReport:
     rows_flagged: int = 0
     refused_by_rule: dict[str, int] = field(default_factory=dict)
     flagged_by_rule: dict[str, int] = field(default_factory=dict)
+    turned_away: list[tuple[int, str, str]] = field(default_factory=list)
+    """Corrected rows that no longer fit: row number, reason in Chinese and in English."""
     difference: Difference | None = None
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
 
@@ -133,9 +135,9 @@ def run_job(
             connection.rollback()
             return run.report
         connection.commit()
-        with _recorded_failure(connection, version):
+        with recorded_failure(connection, version):
             run.load(connection, version)
-            run.conclude(connection, version)
+            conclude(connection, job, version, options, run.report)
             connection.commit()
     return run.report
 
@@ -220,18 +222,6 @@ class _Run:
             return prepared_here(self.job, deliveries, self.references, begin)
         return prepared_on_cluster(self.options.scheduler, self.job, deliveries, self.references, begin)
 
-    def conclude(self, connection: Connection[Any], version: Version) -> None:
-        """Publish, or let the version wait; one that waited for a decision until now is overtaken."""
-        drop_prepared(connection, version.dataset_id, "dropped", f"Overtaken by version {version.id}.")
-        if self.options.review or self.job.publish.approval:
-            set_aside(connection, version)
-            self.report.waiting = version.id
-            return
-        with self._timed("load"):
-            publish(connection, version)
-            apply_retention(connection, version.dataset_id)
-        self.report.published = True
-
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
         begin = time.perf_counter()
@@ -248,6 +238,22 @@ class _Run:
         report.flagged_by_rule = dict(counts.flagged_by_rule)
 
 
+def conclude(
+    connection: Connection[Any], job: Job, version: Version, options: LoadOptions, report: LoadReport
+) -> None:
+    """Publish, or let the version wait; one that waited for a decision until now is overtaken."""
+    drop_prepared(connection, version.dataset_id, "dropped", f"Overtaken by version {version.id}.")
+    if options.review or job.publish.approval:
+        set_aside(connection, version)
+        report.waiting = version.id
+        return
+    begin = time.perf_counter()
+    publish(connection, version)
+    apply_retention(connection, version.dataset_id)
+    report.seconds["load"] += time.perf_counter() - begin
+    report.published = True
+
+
 def _lineage(job: Job, given: LoadInput, options: LoadOptions) -> Lineage:
     return Lineage(
         content_hash=given.content_hash,
@@ -261,7 +267,7 @@ def _lineage(job: Job, given: LoadInput, options: LoadOptions) -> Lineage:
 
 
 @contextmanager
-def _recorded_failure(connection: Connection[Any], version: Version) -> Iterator[None]:
+def recorded_failure(connection: Connection[Any], version: Version) -> Iterator[None]:
     """Undo what was written and record why; a lost server is recorded by the next run."""
     try:
         yield

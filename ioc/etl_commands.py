@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from etl.correction import merge_corrections
 from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
 from etl.job import Job, find_job, packaged_jobs
-from etl.quarantine_workbook import quarantine_workbook
+from etl.quarantine_workbook import quarantine_workbook, read_corrections
 from etl.run import LoadOptions, LoadReport, run_job
 from etl.run import Progress as JobProgress
 from geodata.errors import UserError
@@ -155,6 +156,20 @@ def quarantine(
     console.print(table)
     if len(rows) > limit:
         console.print(f"{len(rows) - limit} more; --csv FILE writes all of them.")
+
+
+@etl_app.command()
+def correct(
+    file: Annotated[Path, typer.Argument(help="The corrected workbook of `ioc etl quarantine --excel`.")],
+    job: CorrectedJob = None,
+    by: Annotated[str | None, typer.Option(help="Account of whoever corrected it.")] = None,
+) -> None:
+    """Run the corrected rows of a workbook again and publish them with all others."""
+    with open_store() as store:
+        report = merge_corrections(store, find_job(job or read_corrections(file).dataset), file, by)
+    print_report(report)
+    for row, _, reason in report.turned_away:
+        console.print(f"  row {row} turned away: {reason}")
 
 
 etl_app.command()(worker)
