@@ -4,7 +4,17 @@ A rule is a function of the rows and its own parameters, registered under its na
 ``[[checks]]`` with those parameters and a severity: rows with an error are refused, with a warning flagged.
 """
 
-from etl.rules import cell, code, pipe_flow, pipe_meeting, pipe_node, pipe_segment, pipe_topology, place
+from etl.rules import (
+    cell,
+    code,
+    grid_coverage,
+    pipe_flow,
+    pipe_meeting,
+    pipe_node,
+    pipe_segment,
+    pipe_topology,
+    place,
+)
 from etl.rules.finding import RULES, Finding, Note, Words, rule
 
 __all__ = [
@@ -14,6 +24,7 @@ __all__ = [
     "Words",
     "cell",
     "code",
+    "grid_coverage",
     "pipe_flow",
     "pipe_meeting",
     "pipe_node",

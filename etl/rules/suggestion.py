@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 LIKE = 0.6
+_ROUND_AND_STRAIGHT = str.maketrans("OQIl", "0011")
 _MIXED_UP = str.maketrans("OQIlZSB", "0011258")
 
 
@@ -36,7 +37,7 @@ def _slips(value: str) -> Iterable[str]:
     yield value.replace(" ", "").replace("-", "")
     yield value[:-1]
     yield value[1:]
-    yield value[:2] + value[2:].translate(_MIXED_UP)
+    yield value.translate(_ROUND_AND_STRAIGHT)
     yield value.translate(_MIXED_UP)
     number = re.search(r"(\d+)$", value)
     if number:
