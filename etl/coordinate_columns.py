@@ -14,7 +14,7 @@ from etl.cell_values import as_text
 _BETWEEN = re.compile(r"\s*[,，;；、|/\t]\s*")
 _BRACKETS = " ()（）[]【】"
 _LATITUDE = re.compile(r"[NSns北南纬]")
-_NEXT_ANGLE = re.compile(r"(?<=[″”\"秒′'分EWNSewns])\s*(?=[EWNSewns东西南北\d])")
+_NEXT_ANGLE = re.compile(r"(?<=[″”\"秒EWNSewns])\s*(?=[EWNSewns东西南北\d])")
 _SRID = re.compile(r"\s*SRID\s*=\s*(\d+)\s*;", re.IGNORECASE)
 
 

@@ -14,6 +14,7 @@ from psycopg import Connection
 from etl.cluster import prepared_on_cluster
 from etl.dataset_record import ensure_dataset, record_of
 from etl.delivery import Delivery
+from etl.fetch import Access
 from etl.gate import GateError, pass_gate
 from etl.job import Job, packaged_jobs
 from etl.load import LoadCounts, VersionWriter
@@ -22,7 +23,7 @@ from etl.prepare_ahead import prepared_here
 from etl.prepared import Prepared
 from etl.raw_spool import RawSpool
 from etl.references import References
-from etl.source import read_chunks, source_path
+from etl.source import deliver, read_chunks
 from geodata.dataset_version import (
     Lineage,
     Version,
@@ -106,17 +107,19 @@ def run_job(
     progress: Progress | None = None,
     options: LoadOptions = LoadOptions(),
     references: References | None = None,
+    access: Access | None = None,
 ) -> LoadReport:
     """Load a job's file from a hand-over folder (or from the file itself).
 
     Args:
         references: share what other jobs of the same run have read.
+        access: how to reach databases and services, for jobs that read from one.
 
     Raises:
         UserError: the file, the job or another load of the same dataset stands in the way; the published
             version stays as it was.
     """
-    path = source_path(job, folder)
+    path = deliver(job, folder, access).path
     run = _Run(job, path, folder, progress or _silent, options, references or References())
     with store.owner_connection() as connection:
         dataset = ensure_dataset(connection, job)
@@ -151,7 +154,7 @@ def run_folder(
     """Run every packaged job whose file is in the folder, each after those it builds on."""
     references = References()
     for job in packaged_jobs():
-        if (folder / job.source.path).exists():
+        if job.source.path and (folder / job.source.path).exists():
             yield run_job(store, job, folder, progress(job) if progress else None, options, references)
 
 

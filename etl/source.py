@@ -8,9 +8,10 @@ import pandas as pd
 
 from etl.coordinate_columns import read_geometries
 from etl.delivery import Delivery, SourceError, joined
+from etl.fetch import Access, Fetched
 from etl.header_row import fold
 from etl.job import Job
-from etl.source_format import open_source, sidecars
+from etl.source_format import formats, open_source, sidecars
 
 
 def source_path(job: Job, folder: Path) -> Path:
@@ -27,6 +28,25 @@ def source_path(job: Job, folder: Path) -> Path:
             "or name another with --source."
         )
     return path
+
+
+def deliver(job: Job, folder: Path, access: Access | None, watermark: str | None = None) -> Fetched:
+    """The file of a job: fetched first where the source is a database or a service.
+
+    Args:
+        watermark: how far an incremental source was read before; None reads all of it.
+
+    Raises:
+        UserError: the file is not there, or the database or service cannot be read.
+    """
+    one = formats().get(job.source.format or "")
+    if one is None or one.fetch is None:
+        return Fetched(source_path(job, folder), None)
+    if access is None:
+        raise SourceError(f"Job “{job.code}” asks a service; run it with ioc etl run.")
+    spool = access.spool / job.code
+    spool.mkdir(parents=True, exist_ok=True)
+    return one.fetch(job.source, access, spool, watermark)
 
 
 def source_files(path: Path) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from etl import sources
 from etl.delivery import Source, SourceError, SourceLayer
+from etl.fetch import Access, Fetched
 from etl.source_options import SourceOptions
 
 
@@ -19,6 +20,9 @@ class SourceFormat:
     name: str
     endings: tuple[str, ...]
     open: Callable[[Path, SourceOptions], Source]
+    fetch: Callable[[SourceOptions, Access, Path, str | None], Fetched] | None = None
+    """Of a database or service: writes what it holds, or what is new since a watermark, into a file in the
+    folder, which ``open`` reads."""
 
 
 @cache

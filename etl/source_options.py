@@ -4,15 +4,29 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+WEB_SERVICES = frozenset({"wfs", "arcgis", "ogc_api"})
+DATABASES = frozenset({"postgresql", "mysql"})
+
 
 class SourceOptions(BaseModel):
     """The source as it is handed in; a path is relative to the hand-over folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str
+    path: str = ""
     format: str | None = None
     """Name of a format; default: by the file's ending."""
+    url: str | None = None
+    """Address of a web service (formats ``wfs``, ``arcgis``, ``ogc_api``)."""
+    credential: str | None = None
+    """Name of the entry in the file of IOC_CREDENTIALS with which the service or database is asked."""
+    page_size: int | None = Field(default=None, ge=1)
+    table: str | None = None
+    """Table or view of a database (formats ``postgresql``, ``mysql``), with its schema."""
+    key: str | None = None
+    """Column of a database that grows with every change: a time or a number; only what is new is read."""
+    overlap: float = Field(default=0, ge=0)
+    """Read again what lies so far before the end of the last reading: seconds of a time, or numbers."""
     layer: str | None = None
     sheet: str | None = None
     header_row: int | None = Field(default=None, ge=1)
@@ -47,6 +61,16 @@ class SourceOptions(BaseModel):
     def layer_name(self) -> str | None:
         """Layer or sheet the job reads."""
         return self.sheet or self.layer
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        if self.format in WEB_SERVICES and not (self.url or "").startswith(("http://", "https://")):
+            raise ValueError(f"format {self.format} needs url, an address that begins with http")
+        if self.format in DATABASES and not (self.table and self.credential):
+            raise ValueError(f"format {self.format} needs table and credential")
+        if self.format not in WEB_SERVICES | DATABASES and not self.path:
+            raise ValueError("path is missing: name the file")
+        return self
 
     @model_validator(mode="after")
     def _coordinates(self) -> Self:

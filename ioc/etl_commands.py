@@ -23,6 +23,8 @@ from geodata.errors import UserError
 from ioc.context import open_store
 from ioc.inspect_command import inspect_command
 from ioc.loading_worker import worker
+from ioc.settings import read_settings
+from ioc.source_access import source_access
 
 etl_app = typer.Typer(
     help="Load files of departments as new versions of their datasets.", no_args_is_help=True
@@ -68,7 +70,9 @@ def run(
     chosen = find_job(job)
     if source is not None and not source.is_file():
         raise UserError(f"The file {source} given with --source is not there.")
-    with open_store() as store, job_progress(chosen) as progress:
+    settings = read_settings()
+    access = source_access(settings)
+    with open_store(settings) as store, job_progress(chosen) as progress:
         try:
             report = run_job(
                 store,
@@ -76,6 +80,7 @@ def run(
                 source or folder,
                 progress,
                 LoadOptions(force=force, dry_run=dry_run, accept_gate=accept_gate),
+                access=access,
             )
         except OperationalError as error:
             raise UserError(

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         None,
         description="Folder of base map files (*.toml): the district's own XYZ, WMTS or WMS services.",
     )
+    credentials: Path | None = Field(
+        None,
+        description="TOML file of how jobs sign in at departments' databases and services: "
+        "a table per name with url, token, user, password.",
+    )
     session_hours: float = Field(12, gt=0, description="Hours a sign-in lasts.")
     requests_per_second: float = Field(
         50,
