@@ -125,7 +125,13 @@ def one_sentence(path: Path) -> Iterator[None]:
             f"{path} is damaged or in no format this program reads (GeoPackage, Shapefile, GeoJSON and "
             "others that GDAL knows): deliver it again."
         ) from error
-    except (DataLayerError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (
+        DataLayerError,
+        pa.ArrowException,
+        OSError,
+        UnicodeDecodeError,
+        shapely.errors.GEOSException,
+    ) as error:
         raise SourceError(f"{path} cannot be read ({first_line(error)}): deliver it again.") from error
 
 
