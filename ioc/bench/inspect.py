@@ -79,7 +79,7 @@ def by_itself(file: AwkwardFile) -> dict[str, bool]:
             warnings.simplefilter("ignore")
             info = pyogrio.read_info(f"/vsizip/{file.path}" if file.path.suffix == ".zip" else file.path)
             frame = str(Frame.parse(info["crs"])) if info["crs"] else None
-    except (UserError, DataSourceError):
+    except (UserError, DataSourceError, UnicodeDecodeError):
         return {"encoding": False, "crs": False}
     stated = file.crs if file.trick.most is None else None
     encoding = str(info["encoding"] or "UTF-8").upper().replace("UTF8", "UTF-8")
