@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 SEARCH_ENTRY = "search_entry"
 
+HOLD_LOCK_TIMEOUT = "2s"
 PUBLISH_LOCK_TIMEOUT = "1s"
 PUBLISH_PAUSE_SECONDS = 2.0
 PUBLISH_ATTEMPTS = 200
@@ -56,11 +57,15 @@ def hold_dataset(connection: Connection[Any], dataset_id: int, code: str) -> Non
 
     A load that is still 'loading' while nobody holds the dataset did not live to say how it ended.
     """
-    held = connection.execute("SELECT pg_try_advisory_lock(1229931332, %s)", [dataset_id]).fetchone()
-    if not held or not held[0]:
+    try:
+        # A process that has just let go may need a moment to be gone.
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [HOLD_LOCK_TIMEOUT])
+            connection.execute("SELECT pg_advisory_lock(1229931332, %s)", [dataset_id])
+    except LockNotAvailable as error:
         raise LoadingElsewhereError(
             f"Dataset “{code}” is being loaded by another process; wait until it has finished."
-        )
+        ) from error
     connection.execute(
         """
         UPDATE ioc.dataset_version SET state = 'failed', finished_at = now(),

@@ -25,6 +25,7 @@ from ioc.inspect_command import inspect_command
 from ioc.loading_worker import worker
 from ioc.settings import read_settings
 from ioc.source_access import source_access
+from ioc.version_commands import approve, diff, lineage, print_difference, refuse
 
 etl_app = typer.Typer(
     help="Load files of departments as new versions of their datasets.", no_args_is_help=True
@@ -65,9 +66,23 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Publish what the job's gate refuses; NAME answers for it."),
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Show what changes, and wait for `ioc etl approve`.")
+    ] = False,
+    account: Annotated[
+        str | None, typer.Option("--as", metavar="ACCOUNT", help="The account that loads.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Prepare the rows on this Dask cluster, tcp://HOST:8786."),
+    ] = None,
 ) -> None:
     """Load a file: read, bring to CGCS2000, check every row, publish as a new version."""
     chosen = find_job(job)
+    if chosen.publish.approval and account is None and not dry_run:
+        raise UserError(
+            f"A second person approves every load of “{chosen.code}”: say with --as who loads this one."
+        )
     if source is not None and not source.is_file():
         raise UserError(f"The file {source} given with --source is not there.")
     settings = read_settings()
@@ -79,7 +94,14 @@ def run(
                 chosen,
                 source or folder,
                 progress,
-                LoadOptions(force=force, dry_run=dry_run, accept_gate=accept_gate),
+                LoadOptions(
+                    force=force,
+                    dry_run=dry_run,
+                    review=review,
+                    scheduler=scheduler,
+                    loaded_by=account,
+                    accept_gate=accept_gate,
+                ),
                 access=access,
             )
         except OperationalError as error:
@@ -179,6 +201,8 @@ def correct(
 
 etl_app.command()(worker)
 etl_app.command(name="inspect")(inspect_command)
+for command in (diff, approve, refuse, lineage):
+    etl_app.command()(command)
 
 
 @contextmanager
@@ -201,10 +225,18 @@ def job_progress(job: Job) -> Iterator[JobProgress]:
 
 def print_report(report: LoadReport, *, dry_run: bool = False) -> None:
     """What a run did, in a few lines."""
+    if report.unchanged and report.waiting:
+        console.print(
+            f"{report.job}: {report.source.name} is loaded already and waits: "
+            f"`ioc etl approve {report.job} {report.waiting}` publishes it."
+        )
+        return
     if report.unchanged:
         console.print(f"{report.job}: {report.source.name} is what is published already; nothing to do.")
         return
     done = "checked" if dry_run else f"published as version {report.version_id}"
+    if report.waiting:
+        done = f"waits as version {report.waiting} for `ioc etl approve {report.job} {report.waiting}`"
     seconds = " ".join(f"{phase} {took:.2f}s" for phase, took in report.seconds.items())
     console.print(
         f"{report.job}: {done}: {report.rows_read} rows read, {report.rows_loaded} accepted, "
@@ -213,6 +245,10 @@ def print_report(report: LoadReport, *, dry_run: bool = False) -> None:
     for words, counts in (("refused", report.refused_by_rule), ("flagged", report.flagged_by_rule)):
         for rule, count in sorted(counts.items(), key=lambda item: -item[1]):
             console.print(f"  {words} by {rule}: {count}")
+    if report.rows_carried or report.rows_removed:
+        console.print(f"  {report.rows_carried:,} rows kept, {report.rows_removed:,} reported as no more")
+    if report.difference is not None:
+        print_difference(report.difference)
 
 
 def _write_csv(rows: list[QuarantinedRow], file: Path) -> None:
