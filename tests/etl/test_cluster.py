@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import LocalCluster
@@ -39,7 +40,8 @@ def test_two_workers_give_the_same_even_when_one_dies(
     expected = result(store)
     monkeypatch.setattr(run, "CHUNK_ROWS", 10)
     killed = []
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    local: Any = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with local as cluster:
 
         def kill(phase: str, done: int, _total: int) -> None:
             if phase == "load" and done and not killed:
