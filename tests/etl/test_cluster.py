@@ -40,7 +40,7 @@ def test_two_workers_give_the_same_even_when_one_dies(
     expected = result(store)
     monkeypatch.setattr(run, "CHUNK_ROWS", 10)
     killed = []
-    local: Any = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    local: Any = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with local as cluster:
 
         def kill(phase: str, done: int, _total: int) -> None:
