@@ -28,12 +28,16 @@ def office_texts(language: str) -> dict[str, str]:
     return {**texts(language), **own}
 
 
-def office_page(name: str, language: str, **values: Any) -> str:
-    """HTML of the template ``pages/NAME.html`` in zh or en."""
+def office_page(name: str, choices: dict[str, Any], **values: Any) -> str:
+    """HTML of the template ``pages/NAME.html``.
+
+    ``choices`` holds ``language`` (zh or en), ``theme`` (night or day), ``language_link`` to this page in
+    the other language and ``theme_links`` to it in each theme.
+    """
     return _templates.get_template(f"{name}.html").render(
-        language=language,
-        words=office_texts(language),
+        words=office_texts(choices["language"]),
         theme_css=theme_css(),
         asset_url=asset_url,
+        **choices,
         **values,
     )

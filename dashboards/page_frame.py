@@ -77,9 +77,8 @@ FRAME = """<!DOCTYPE html>
 <style>{theme_css}</style>
 {stylesheets}
 <script>
-try {{
-  document.documentElement.dataset.theme = JSON.parse(localStorage.getItem("ioc.one_map")).theme;
-}} catch {{}}
+document.documentElement.dataset.theme =
+  /(?:^|; )ioc_theme=(day|print)/.exec(document.cookie)?.[1] ?? "night";
 </script>
 </head>
 <body data-map-state="loading">

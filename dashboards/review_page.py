@@ -1,5 +1,7 @@
 """The review queue ``/review``: what was edited by hand and waits for a decision."""
 
+from typing import Any
+
 from dashboards.office_page import office_page
 from dashboards.page_frame import page_data
 from geodata.viewer import Viewer
@@ -19,11 +21,11 @@ SCRIPTS = (
 )
 
 
-def review_page(language: str, viewer: Viewer) -> str:
-    """HTML of the page, which its scripts fill, in zh or en."""
+def review_page(choices: dict[str, Any], viewer: Viewer) -> str:
+    """HTML of the page, which its scripts fill; ``choices`` as for ``office_page``."""
     return office_page(
         "review",
-        language,
+        choices,
         pages=(("review", "/review"),),
         current="review",
         viewer=viewer,

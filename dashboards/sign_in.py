@@ -1,13 +1,14 @@
 """The sign-in page: plain HTML that works without any script."""
 
 from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 from dashboards.page_frame import asset_url, theme_css
 from dashboards.wording import texts
 
 PAGE = """<!DOCTYPE html>
-<html lang="{lang}" data-theme="night">
+<html lang="{lang}" data-theme="{theme}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -35,7 +36,11 @@ PAGE = """<!DOCTYPE html>
 {single}
 {hint}
 </form>
-<footer><p>{note}</p><a href="?{other_query}" hreflang="{other}">{other_language}</a></footer>
+<footer>
+<p>{note}</p>
+<a href="{theme_link}">{other_theme}</a>
+<a href="{language_link}" hreflang="{other}">{other_language}</a>
+</footer>
 </main>
 </body>
 </html>
@@ -51,18 +56,19 @@ ERRORS = {
 
 
 def sign_in_page(
-    language: str,
+    choices: dict[str, Any],
     error: str | None = None,
     demo_hint: bool = False,
     next_path: str = "",
     single_sign_on: bool = False,
 ) -> str:
-    """HTML of the sign-in page in zh or en; ``error`` is a key of ``ERRORS``.
+    """HTML of the sign-in page; ``choices`` as for ``office_page``, ``error`` a key of ``ERRORS``.
 
     ``next_path`` is where the person wanted to go; it outlives a change of language.
     """
+    language, theme = choices["language"], choices["theme"]
     words = texts(language)
-    other = "en" if language == "zh" else "zh"
+    other_theme = "day" if theme == "night" else "night"
     failed = f'<p class="error" role="alert">{escape(words[ERRORS[error]])}</p>' if error else ""
     single = ""
     if single_sign_on:
@@ -73,8 +79,11 @@ def sign_in_page(
     hint = f'<p class="hint">{escape(words["sign_in_demo"])}</p>' if demo_hint else ""
     return PAGE.format(
         lang="zh-CN" if language == "zh" else "en",
-        other=other,
-        other_query=escape(urlencode({"lang": other} | ({"next": next_path} if next_path else {}))),
+        other="en" if language == "zh" else "zh-CN",
+        language_link=escape(choices["language_link"]),
+        theme=theme,
+        theme_link=escape(choices["theme_links"][other_theme]),
+        other_theme=escape(words[f"theme_{other_theme}_long"]),
         emblem=asset_url("emblem.svg"),
         stylesheet=asset_url("sign_in.css"),
         theme_css=theme_css(),

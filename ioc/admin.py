@@ -33,7 +33,8 @@ from ioc.accounts import (
 )
 from ioc.audit_search import AuditSearch, audit_csv, audit_xlsx, search_page
 from ioc.credential_list import credential_rows, revoke_by_id
-from ioc.sign_in import keep_language, language_of, origin_of, require_role, viewer_of
+from ioc.page_choices import choices_of, keep_choices, language_of
+from ioc.sign_in import origin_of, require_role, viewer_of
 
 PAGES = (
     ("accounts", "/admin"),
@@ -70,8 +71,8 @@ class AdminPages:
         """A page with the frame's own values."""
         common = {"pages": PAGES, "current": current, "viewer": viewer_of(request)}
         filled = {"error": None, "notice": None, "secret": None, **common, **values}
-        html = office_page(name, language_of(request), **filled)
-        return keep_language(request, HTMLResponse(html, status, headers=NO_STORE))
+        html = office_page(name, choices_of(request), **filled)
+        return keep_choices(request, HTMLResponse(html, status, headers=NO_STORE))
 
     def accounts(self, request: Request, status: int = 200, error: str | None = None) -> Response:
         """The list of accounts."""

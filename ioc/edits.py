@@ -30,7 +30,8 @@ from etl.edit_list import EditSearch, edits, open_count
 from etl.photo import MOST_BYTES, PhotoError, read_photo
 from geodata.audit import act_as
 from geodata.store import Store
-from ioc.sign_in import keep_language, language_of, origin_of, viewer_of
+from ioc.page_choices import choices_of, keep_choices
+from ioc.sign_in import origin_of, viewer_of
 from layers.catalogue import Catalogue
 from layers.disclosure import note_view
 from layers.feature import LARGEST_ID, visible_layer
@@ -125,8 +126,8 @@ def edits_router(store: Store, catalogue: Callable[[], Catalogue]) -> APIRouter:
 
     @routes.get("/review", include_in_schema=False)
     def review(request: Request) -> Response:
-        html = review_page(language_of(request), viewer_of(request))
-        return keep_language(request, HTMLResponse(html, headers=NO_STORE))
+        html = review_page(choices_of(request), viewer_of(request))
+        return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
     return routes
 

@@ -26,7 +26,8 @@ from geodata.errors import UserError
 from geodata.store import Store
 from geodata.viewer import ROLES
 from ioc.accounts import Origin, issue_credential
-from ioc.sign_in import language_of, local_path, origin_of, with_session
+from ioc.page_choices import choices_of
+from ioc.sign_in import local_path, origin_of, with_session
 
 log = structlog.get_logger(__name__)
 
@@ -180,7 +181,7 @@ def oidc_router(
             record(
                 connection, AuditEntry("sign_in_failed", address=origin_of(request).address, detail=detail)
             )
-        return HTMLResponse(sign_in_page(language_of(request), "oidc", single_sign_on=True), status)
+        return HTMLResponse(sign_in_page(choices_of(request), "oidc", single_sign_on=True), status)
 
     @router.get("/sign-in/oidc")
     async def begin(request: Request) -> Response:

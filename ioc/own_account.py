@@ -11,7 +11,8 @@ from geodata.audit import act_as
 from geodata.store import Store
 from ioc.accounts import MIN_PASSWORD_LENGTH, change_own_password
 from ioc.credential_list import credential_rows, revoke_by_id
-from ioc.sign_in import COOKIE, keep_language, language_of, origin_of, too_many, viewer_of
+from ioc.page_choices import choices_of, keep_choices, language_of
+from ioc.sign_in import COOKIE, origin_of, too_many, viewer_of
 
 PAGES = (("own_account", "/account"),)
 
@@ -25,14 +26,14 @@ def own_account_router(store: Store, on_change: Callable[[], None]) -> APIRouter
     def page(
         request: Request, status: int = 200, error: str | None = None, notice: str | None = None
     ) -> Response:
-        viewer, language = viewer_of(request), language_of(request)
+        viewer = viewer_of(request)
         with store.session(viewer) as session:
             rows = credential_rows(session, request, viewer.account_id)
-        words = office_texts(language)
+        words = office_texts(language_of(request))
         pages = (*PAGES, ("accounts", "/admin")) if "admin" in viewer.roles else PAGES
         html = office_page(
             "own_account",
-            language,
+            choices_of(request),
             pages=pages,
             current="own_account",
             viewer=viewer,
@@ -42,7 +43,7 @@ def own_account_router(store: Store, on_change: Callable[[], None]) -> APIRouter
             secret=None,
         )
         answer = HTMLResponse(html, status, headers={"Cache-Control": "private, no-store"})
-        return keep_language(request, answer)
+        return keep_choices(request, answer)
 
     @router.get("/account")
     def show(request: Request) -> Response:

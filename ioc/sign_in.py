@@ -27,6 +27,7 @@ from ioc.accounts import (
     revoke_credential,
     sign_in_by_password,
 )
+from ioc.page_choices import choices_of, keep_choices
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
 from layers.problem import problem_response
@@ -281,11 +282,11 @@ def sign_in_router(
 
     def page(request: Request, error: str | None) -> str:
         wanted = request.query_params.get("next", "")
-        return sign_in_page(language_of(request), error, demo_hint(), wanted, single_sign_on)
+        return sign_in_page(choices_of(request), error, demo_hint(), wanted, single_sign_on)
 
     @router.get("/sign-in")
     def show_sign_in(request: Request) -> Response:
-        return HTMLResponse(page(request, error=None))
+        return keep_choices(request, HTMLResponse(page(request, error=None)))
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -362,16 +363,3 @@ def local_path(target: str) -> str:
     parts = urlsplit(target)
     local = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if local and not parts.scheme and not parts.netloc else "/"
-
-
-def language_of(request: Request) -> str:
-    """The interface language of pages that are made on the server: zh, or en if it was chosen."""
-    chosen = request.query_params.get("lang") or request.cookies.get("ioc_lang")
-    return "en" if chosen == "en" else "zh"
-
-
-def keep_language(request: Request, response: Response) -> Response:
-    """The response, which remembers the language that the request has chosen by ``?lang=``."""
-    if "lang" in request.query_params:
-        response.set_cookie("ioc_lang", language_of(request), max_age=31_536_000, samesite="lax")
-    return response

@@ -25,8 +25,8 @@
       el("summary", { "aria-label": ioc.text("user_menu"), class: "icon-button" }, ioc.icon("user")),
       el("div", { class: "menu" },
         el("p", {}, el("b", {}, viewer?.display_name || viewer?.name || ""), el("small", {}, (viewer?.roles || []).map((role) => ioc.text(`role_${role}`)).join(" · "))),
-        el("a", { href: `/account?lang=${ioc.memory.language}` }, ioc.text("own_account")),
-        viewer?.roles.includes("admin") ? el("a", { href: `/admin?lang=${ioc.memory.language}`, id: "to-admin" }, ioc.text("administration")) : null,
+        el("a", { href: "/account" }, ioc.text("own_account")),
+        viewer?.roles.includes("admin") ? el("a", { href: "/admin", id: "to-admin" }, ioc.text("administration")) : null,
         el("form", { method: "post", action: "/sign-out" }, el("button", { type: "submit", id: "sign-out" }, ioc.text("sign_out")))));
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;

@@ -20,7 +20,20 @@
     }
   }
 
-  ioc.memory = Object.assign({ theme: "night", language: "zh", layers: {}, opacity: {}, grouping: "theme" }, readMemory());
+  /** Language and theme are cookies, for the pages that the server makes follow them too. */
+  function chosen(cookie, known) {
+    const value = new RegExp(`(?:^|; )${cookie}=(\\w+)`).exec(document.cookie)?.[1];
+    return known.includes(value) ? value : known[0];
+  }
+
+  function choose(cookie, value) {
+    document.cookie = `${cookie}=${value}; path=/; max-age=31536000; samesite=lax`;
+  }
+
+  ioc.memory = Object.assign({ layers: {}, opacity: {}, grouping: "theme" }, readMemory(), {
+    theme: chosen("ioc_theme", ["night", "day", "print"]),
+    language: chosen("ioc_lang", ["zh", "en"]),
+  });
 
   ioc.remember = function (changes) {
     Object.assign(ioc.memory, changes);
@@ -99,13 +112,15 @@
   };
 
   ioc.applyTheme = function (theme) {
-    ioc.remember({ theme });
+    ioc.memory.theme = theme;
+    choose("ioc_theme", theme);
     document.documentElement.dataset.theme = theme;
     ioc.tell("theme", theme);
   };
 
   ioc.applyLanguage = function (language) {
-    ioc.remember({ language });
+    ioc.memory.language = language;
+    choose("ioc_lang", language);
     document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
     document.title = ioc.text("page_title");
     ioc.tell("language", language);

@@ -117,7 +117,7 @@
   }
 
   async function start() {
-    document.documentElement.dataset.theme = ioc.memory.theme;
+    ioc.memory.theme = document.documentElement.dataset.theme;
     ioc.memory.language = document.documentElement.lang === "en" ? "en" : "zh";
     await Promise.all([ioc.layers.load(), ioc.baseMap.load()]);
     await load();

@@ -46,11 +46,19 @@ def test_frame_carries_page_data_that_cannot_end_its_script() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_sign_in_page_needs_no_script(language: str) -> None:
-    page = sign_in_page(language, error="mismatch", demo_hint=True)
+    choices = {
+        "language": language,
+        "theme": "day",
+        "language_link": "/sign-in?lang=en",
+        "theme_links": {"night": "/sign-in?theme=night"},
+    }
+    page = sign_in_page(choices, error="mismatch", demo_hint=True)
     assert "<script" not in page
     assert texts(language)["sign_in_failed"] in page
     assert texts(language)["sign_in_demo"] in page
-    assert 'role="alert"' not in sign_in_page(language)
+    assert 'role="alert"' not in sign_in_page(choices)
+    assert 'data-theme="day"' in page
+    assert 'href="/sign-in?theme=night"' in page
 
 
 def test_vendor_libraries_are_locked() -> None:

@@ -1,6 +1,8 @@
 """Administration and the audit trail on the running program."""
 
+import html
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -198,3 +200,25 @@ def test_pages_are_made_in_both_languages(client: Client, path: str) -> None:
     assert 'lang="zh-CN"' in admin.get(path).text
     assert 'lang="en"' in admin.get(path, params={"lang": "en"}).text
     assert 'lang="en"' in admin.get(path).text
+
+
+@pytest.mark.parametrize("path", ["/admin/audit?who=admin", "/account", "/review"])
+def test_pages_keep_the_theme_that_was_chosen_and_stay_where_they_are(client: Client, path: str) -> None:
+    admin = client("admin")
+    page = admin.get(path).text
+    assert 'data-theme="night"' in page
+    link = re.search(r'href="([^"]*theme=day)"', page)
+    assert link is not None
+    assert html.unescape(link[1]).startswith(path)
+    assert 'data-theme="day"' in admin.get(html.unescape(link[1])).text
+    assert 'data-theme="day"' in admin.get("/account").text
+    assert 'data-theme="night"' in admin.get("/account", params={"theme": "night"}).text
+
+
+def test_after_a_form_was_refused_the_links_lead_back_to_the_page_it_is_on(client: Client) -> None:
+    admin = client("admin")
+    sent = {"old": "wrong", "new": "long enough 1", "again": "another one 2"}
+    page = admin.post("/account/password", data=sent, headers={"referer": "http://testserver/account"})
+    assert page.status_code == 400
+    assert 'href="/account?lang=en"' in page.text
+    assert 'href="/account?theme=day"' in page.text

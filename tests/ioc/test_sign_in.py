@@ -81,8 +81,8 @@ def test_signing_in_by_form_sets_a_cookie_scripts_cannot_read_and_leads_back(cli
 def test_the_sign_in_page_keeps_where_one_wanted_to_go_in_either_language(client: TestClient) -> None:
     page = client.get("/sign-in?next=/map").text
     assert "登录" in page
-    assert "?lang=en&amp;next=%2Fmap" in page
-    assert "?lang=zh&amp;next=%2Fmap" in client.get("/sign-in?lang=en&next=/map").text
+    assert "/sign-in?next=%2Fmap&amp;lang=en" in page
+    assert "/sign-in?next=%2Fmap&amp;lang=zh" in client.get("/sign-in?lang=en&next=/map").text
 
 
 @pytest.mark.usefixtures("account_id")
