@@ -23,6 +23,8 @@ from geodata.feature_id import feature_ids
 
 KINDS = ("add", "change", "remove")
 LONGEST_REASON = 500
+MOST_PHOTOS = 20
+"""Of one feature, as ``ioc.attach_photo`` counts them."""
 
 
 class EditRefusedError(UserError):
@@ -41,6 +43,7 @@ FAULTS = {
     "IOC02": ("pending", "Another proposal for this feature waits for its review: wait for the decision."),
     "IOC03": ("taken", "There is a feature with this code already: give another code."),
     "IOC04": ("decided", "This proposal has been decided on already: load the list again."),
+    "IOC06": ("photos", f"The feature has {MOST_PHOTOS} photographs: have one of them undone first."),
     "IOC05": ("own", "Nobody reviews their own proposal: leave it to a colleague."),
     "42501": ("right", "Your account has no right to this edit here: ask the administrator for it."),
     "55P03": ("loading", "The dataset is being loaded: try again when that has finished."),
@@ -280,7 +283,7 @@ def attach_photo(connection: Connection[Any], feature: Feature, reason: str, pho
     """Propose a photograph (``etl.photo.Photo``) of a feature; the edit's id, and whether it is accepted.
 
     Raises:
-        EditRefusedError: no right.
+        EditRefusedError: no right, or the feature has its most photographs.
     """
     edit_id = _hand_in(connection, feature.dataset, feature, "photo", reason)
     _asked(

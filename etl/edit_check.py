@@ -15,6 +15,7 @@ from etl.assign import assign_areas
 from etl.check import Breach, check, warnings_of
 from etl.delivery import Delivery
 from etl.edit_job import EditField, edit_fields, hand_job
+from etl.edit_neighbours import Problem, problems_beside_others
 from etl.job import Job
 from etl.normalise import normalise
 from etl.prepared import feature_columns
@@ -33,17 +34,6 @@ NEARBY = """
     SELECT code, {name}, {geometry}, area_code FROM ioc.{table}
     WHERE code = ANY(%(codes)s) OR {everywhere} OR {near} ORDER BY code
 """
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A rule that the feature breaks; with an error it cannot be handed in."""
-
-    rule: str
-    severity: str
-    field: str | None
-    reason_zh: str
-    reason_en: str
 
 
 @dataclass
@@ -134,7 +124,8 @@ def examine(
     assign_areas(hand, rows)
     breaches = check(hand, rows, rows.none())
     problems = [_problem(one, fields) for one in breaches]
-    problems += _repeated(connection, job, dataset_id, before, cells)
+    on_earth = place if place is not None and _is_on_earth(place) else None
+    problems += problems_beside_others(connection, job, dataset_id, before, cells, on_earth)
     if any(one.severity == "error" for one in problems):
         return Examined(problems)
     columns = feature_columns(hand, rows, np.array([0]))
@@ -174,33 +165,6 @@ def _problem(breach: Breach, fields: list[EditField]) -> Problem:
 
 def _sentence(reason: str, advice: str, joint: str) -> str:
     return f"{reason}{joint}{advice}" if advice else reason
-
-
-def _repeated(
-    connection: Connection[Any],
-    job: Job,
-    dataset_id: int,
-    before: dict[str, Any] | None,
-    cells: dict[str, str | None],
-) -> list[Problem]:
-    """The rule ``unique`` against what is published."""
-    problems = []
-    declared = {("code", "error")} if before is None else set()
-    declared |= {(c.parameters["column"], c.severity) for c in job.checks if c.rule == "unique"}
-    for column, severity in sorted(declared):
-        value = cells.get(column)
-        if value is None or (column == "code" and before is not None):
-            continue
-        found = connection.execute(
-            sql.SQL(
-                "SELECT code FROM ioc.{} WHERE dataset_id = %s AND {}::text = %s AND id <> %s LIMIT 1"
-            ).format(sql.Identifier(job.target), sql.Identifier(column)),
-            [dataset_id, value, before["id"] if before else -1],
-        ).fetchone()
-        if found:
-            zh, en = f"“{value}”已被 {found[0]} 使用", f"“{value}” is already that of {found[0]}"
-            problems.append(Problem("unique", severity, column, zh, en))
-    return problems
 
 
 def _plain(name: str, value: Any) -> Any:

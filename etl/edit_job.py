@@ -76,7 +76,7 @@ def hand_job(job: Job) -> Job:
         target: _by_hand(target, c, plain) for target, c in job.fields.items() if target not in followed
     }
     attributes = tuple(a.model_copy(update={"source": Column(source=a.name)}) for a in job.attributes)
-    source = SourceOptions(path="", crs="CGCS2000")
+    source = SourceOptions(path="form", crs="CGCS2000")
     return job.model_copy(update={"fields": fields, "attributes": attributes, "source": source})
 
 

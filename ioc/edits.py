@@ -26,6 +26,7 @@ from etl.edit import (
     settle,
     undo,
 )
+from etl.edit_code import component_classes, suggested_code
 from etl.edit_list import EditSearch, edits, open_count
 from etl.photo import MOST_BYTES, PhotoError, read_photo
 from geodata.audit import act_as
@@ -151,10 +152,28 @@ def _add_forms(routes: APIRouter, desk: Desk) -> None:
                         "geometry": layer.geometry,
                         "review": dataset.review,
                         "fields": [one.as_json() for one in dataset.fields],
+                        "classes": component_classes(dataset),
                     }
                 )
         reviews = any(one.may_review for one in datasets.values())
         return JSONResponse({"targets": found, "reviews": reviews}, headers=NO_STORE)
+
+    @routes.get("/edits/codes/{layer_id}")
+    def code(
+        request: Request,
+        layer_id: str,
+        type_code: Annotated[str, Query(max_length=5)],
+        lon: Annotated[float, Query(ge=-180, le=180)],
+        lat: Annotated[float, Query(ge=-90, le=90)],
+    ) -> Response:
+        """A code for a new component of a class at a place: the next free number there."""
+        with desk.connection(request) as connection:
+            datasets = desk.datasets(connection, request, layer_id)
+            dataset = next((one for one in datasets.values() if component_classes(one)), None)
+            if dataset is None:
+                return _refused(EditRefusedError("right", "Your account adds no components to this layer."))
+            found = suggested_code(connection, dataset, type_code, lon, lat)
+        return JSONResponse({"code": found}, headers=NO_STORE)
 
     @routes.get("/edits/features/{layer_id}/{feature_id}")
     def form(request: Request, layer_id: str, feature_id: int) -> Response:
