@@ -43,19 +43,25 @@ def router(
     of a request. ``district_frame`` is the zone that metres without a zone number are taken to be in.
     """
     routes = APIRouter(tags=["layers"])
-    tiles = TileEndpoint(TileService(store, catalogue, watch), viewer_of)
+    tiles = TileService(store, catalogue, watch)
     routes.include_router(query_router(store, catalogue, viewer_of, district_frame))
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
     routes.include_router(unit_grid_routes(store, watch, viewer_of))
-    routes.add_route(ROUTE, tiles, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
+    endpoint = TileEndpoint(tiles, viewer_of)
+    routes.add_route(ROUTE, endpoint, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 
     @routes.get("/layers")
     async def list_layers(request: Request, theme: str = "night") -> JSONResponse:
         """Layers the viewer may see, in groups, styled for a theme."""
         if theme not in THEMES:
             raise UserError(f"There is no theme “{theme[:40]}”: the themes are {', '.join(THEMES)}.")
-        return _private(listing(catalogue(), viewer_of(request), theme))
+        viewer = viewer_of(request)
+
+        def tile_version(layer_id: str) -> str:
+            return tiles.plan(viewer, layer_id).version
+
+        return _private(listing(catalogue(), viewer, theme, tile_version))
 
     @routes.get("/features/{layer}/items/{feature_id}")
     async def one_feature(

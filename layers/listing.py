@@ -1,5 +1,6 @@
 """The catalogue as a viewer gets it: layers in groups, with their styles, legends, fields and freshness."""
 
+from collections.abc import Callable
 from typing import Any
 
 from geodata.viewer import SENSITIVITY, Viewer
@@ -13,13 +14,19 @@ from styles import UnknownStyleError, legend_of, style_of, variants_of
 DEFAULT_STYLES = {"point": "default_point", "line": "default_line", "polygon": "default_polygon"}
 
 
-def listing(catalogue: Catalogue, viewer: Viewer, theme: str) -> dict[str, Any]:
-    """Layers of which the viewer may see anything, by group; ``theme`` is night, day or print."""
+def listing(
+    catalogue: Catalogue, viewer: Viewer, theme: str, tile_version: Callable[[str], str]
+) -> dict[str, Any]:
+    """Layers of which the viewer may see anything, by group; ``theme`` is night, day or print.
+
+    ``tile_version`` gives, for a layer's id, what the addresses of its tiles carry as ``v``.
+    """
     entries: dict[str, list[dict[str, Any]]] = {group.id: [] for group in THEMES}
     for layer in catalogue:
         datasets = catalogue.visible_datasets(layer, viewer)
         if datasets:
-            entries[layer.theme.id].append(_entry(layer, datasets, theme))
+            entry = _entry(layer, datasets, theme)
+            entries[layer.theme.id].append({**entry, "tile_version": tile_version(layer.id)})
     return {
         "theme": theme,
         "operators": OPERATORS,

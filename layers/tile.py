@@ -29,6 +29,8 @@ MOST_BYTES = 500_000
 MOST_LAYERS = 40
 MOST_PLANS = 5_000
 HIGHEST_ZOOM = 22
+VERSION_LENGTH = 12
+"""Hexadecimal digits that tell versions and rights apart in an address, for each of its layers."""
 OUTSIDE_DEGREES = 0.02
 """How far beyond its stated extent a dataset is still looked for."""
 
@@ -62,11 +64,13 @@ class LayerPart:
 class TilePlan:
     """What a set of layers means for viewers of the same rights, as long as the same data is published.
 
-    ``digest`` is the same exactly when every tile of the plan is.
+    ``digest`` is the same exactly when every tile of the plan is. ``version`` is that of the plan without its
+    filter: what the catalogue says of each layer, joined by "-"; two viewers of other rights have others.
     """
 
     parts: tuple[LayerPart, ...]
     digest: str
+    version: str
 
 
 class UnknownLayerError(NotFoundError):
@@ -193,8 +197,7 @@ def _plan(
         raise UnknownLayerError(f"A tile holds at most {MOST_LAYERS} layers: ask for the others in another.")
     if filter_text and len(names) > 1:
         raise FilterError("A filter belongs to one layer: ask for the tiles of that layer by themselves.")
-    parts = []
-    keys = []
+    parts, versions, asked_for = [], [], []
     for name in names:
         layer = catalogue.by_id.get(name)
         datasets = catalogue.visible_datasets(layer, viewer) if layer else ()
@@ -204,10 +207,15 @@ def _plan(
         ids = [dataset.id for dataset in datasets]
         asked = narrowed(layer, filter_text)
         parts.append(LayerPart(asked, ids, _extent([dataset.extent for dataset in datasets])))
-        keys += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
-        keys += [*(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
+        keys = [repr(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
         keys += [str(tile_statement(layer, zoom, step)) for zoom in range(HIGHEST_ZOOM) for step in (0, 1)]
-    return TilePlan(tuple(parts), hashlib.sha256("\n".join(keys).encode()).hexdigest()[:20])
+        versions.append(_digest(keys)[:VERSION_LENGTH])
+        asked_for += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
+    return TilePlan(tuple(parts), _digest([*versions, *asked_for])[:20], "-".join(versions))
+
+
+def _digest(keys: list[str]) -> str:
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()
 
 
 def _extent(extents: list[list[float] | None]) -> tuple[float, float, float, float] | None:

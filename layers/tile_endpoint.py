@@ -20,6 +20,7 @@ from layers.tile_cache import Tile
 log = structlog.get_logger(__name__)
 
 PATH = re.compile(r"/tiles/([^/]+)/(\d{1,2})/(\d{1,8})/(\d{1,8})\.mvt")
+VERSION = re.compile(rb"(?:^|&)v=([0-9a-f-]+)(?:&|$)")
 ROUTE = "/tiles/{layers}/{z}/{x}/{y}.mvt"
 CONTENT_TYPE = b"application/vnd.mapbox-vector-tile"
 
@@ -27,7 +28,10 @@ HIT, MADE, SAME, EMPTY, UNKNOWN = (
     TILES.labels(answer) for answer in ("hit", "made", "not modified", "empty", "not found")
 )
 COMMON = [(b"vary", b"Accept-Encoding, Cookie, Authorization")]
-KEPT = [*COMMON, (b"cache-control", b"private, no-cache")]
+ASKED_AGAIN = [*COMMON, (b"cache-control", b"private, no-cache")]
+# Only where the address names the version and the rights: nobody of other rights has that address, and it is
+# another one as soon as data or rights change. Twelve hours are a duty.
+KEPT = [*COMMON, (b"cache-control", b"private, max-age=43200, immutable")]
 NOT_KEPT = [*COMMON, (b"cache-control", b"no-store")]
 
 Headers = list[tuple[bytes, bytes]]
@@ -79,7 +83,8 @@ class TileEndpoint:
             await _send_tile(send, tile, NOT_KEPT, accepts, scope["method"])
             return
         etag = f'W/"{plan.digest}-{address[0]}-{address[1]}-{address[2]}"'.encode()
-        headers = [*KEPT, (b"etag", etag)]
+        kept = _version(scope) == plan.version
+        headers = [*(KEPT if kept else ASKED_AGAIN), (b"etag", etag)]
         if known is not None and (etag in known or known.strip() == b"*"):
             SAME.inc()
             await _send(send, 304, headers, b"")
@@ -100,6 +105,12 @@ def _question(scope: Scope) -> tuple[str | None, str | None]:
         return None, None
     stated = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     return stated.get("filter", [None])[-1], stated.get("at", [None])[-1]
+
+
+def _version(scope: Scope) -> str | None:
+    """The parameter ``v``: the version that the client believes it asks for."""
+    found = VERSION.search(scope["query_string"])
+    return found[1].decode() if found else None
 
 
 def _asked(scope: Scope) -> tuple[bool, bytes | None]:

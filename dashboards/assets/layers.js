@@ -65,7 +65,7 @@
   const asked = (zoom, ids) =>
     all.filter((layer) => layer.identify && (ids ? ids.includes(layer.id) : isOn(layer.id)) && inZoom(layer, zoom)).map((layer) => layer.id);
 
-  const fingerprint = (layers) => JSON.stringify(layers.map((layer) => [layer.id, layer.version, layer.style]));
+  const fingerprint = (layers) => JSON.stringify(layers.map((layer) => [layer.id, layer.tile_version, layer.style]));
 
   /** Follows new versions and changed rights, so that a wall screen never shows yesterday's data. */
   function follow() {

@@ -53,7 +53,7 @@
   }
 
   function tileUrl(layers) {
-    const version = layers.map((layer) => layer.version).join("-");
+    const version = layers.map((layer) => layer.tile_version).join("-");
     const then = layers.find((layer) => layer.at);
     const moment = then ? `&at=${encodeURIComponent(then.at)}` : "";
     return `${location.origin}/tiles/${layers.map((layer) => layer.id).join(",")}/{z}/{x}/{y}.mvt?v=${version}${layers.length === 1 ? ioc.filters.query(layers[0].id) : ""}${moment}`;

@@ -30,7 +30,7 @@
     return layers.flatMap((layer) => {
       const then = (kept.get(layer.id) || []).filter((one) => Date.parse(one.published_at) <= moment && (!one.until || Date.parse(one.until) > moment));
       if (!then.length) return [];
-      return then.every((one) => !one.until) ? [layer] : [{ ...layer, at, version: `${then.map((one) => one.version).join("-")}@` }];
+      return then.every((one) => !one.until) ? [layer] : [{ ...layer, at, tile_version: `${then.map((one) => one.version).join("-")}@` }];
     });
   }
 

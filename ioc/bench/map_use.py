@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 SEARCHED = "水果湖"
 
 
+def use_once(page: "Page") -> None:
+    """One round of all of it."""
+    look_around(page)
+    search_and_switch(page)
+
+
 def look_around(page: "Page") -> None:
     """Pan, zoom in, click a thing, close its record, pan back and zoom out."""
     size = page.viewport_size or {"width": 0, "height": 0}

@@ -5,6 +5,7 @@ keyboard input, as a person's.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,38 +58,28 @@ DRAWN_REFERENCE = "(n) => window.bench_leaflet && Object.keys(bench_leaflet._lay
 
 @dataclass
 class Traffic:
-    """The requests of a page that came to their end, and which map tiles it asked for though it had them.
-
-    A tile whose request was given up, because the view had moved on, is not one that the page has.
-    """
+    """The requests of a page that came to their end; one given up, because the view had moved on, did not."""
 
     finished: "list[Request]" = field(default_factory=list)
-    tiles: set[str] = field(default_factory=set)
-    fetched_again: list[str] = field(default_factory=list)
 
     def watch(self, page: "Page") -> None:
         """Note every request of the page and its workers from here on."""
-        page.on("request", lambda request: self.asked(request.url))
-        page.on("requestfinished", self._finished)
+        page.on("requestfinished", lambda request: self.finished.append(request))
 
-    def asked(self, url: str) -> None:
-        """Note a request on its way."""
-        if url in self.tiles:
-            self.fetched_again.append(url)
+    def tiles(self) -> list[str]:
+        """Addresses of the map tiles that came over the network, as often as they did."""
+        return [one.url for one in self.finished if "/tiles/" in one.url and _bytes(one)]
 
-    def had(self, url: str) -> None:
-        """Note an answer that came whole."""
-        if "/tiles/" in url:
-            self.tiles.add(url)
+    def fetched_again(self) -> list[str]:
+        """Those of ``tiles`` that had come before."""
+        times = Counter(self.tiles())
+        return [url for url, number in times.items() for _ in range(number - 1)]
 
-    def _finished(self, request: "Request") -> None:
-        self.finished.append(request)
-        self.had(request.url)
 
-    def bytes(self) -> int:
-        """Bytes that came over the network, headers included."""
-        sizes = [request.sizes() for request in self.finished]
-        return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
+def _bytes(request: "Request") -> int:
+    """Bytes of an answer over the network; none of what the browser's cache answered."""
+    size = request.sizes()
+    return size["responseBodySize"] + size["responseHeadersSize"]
 
 
 @dataclass(frozen=True)
@@ -131,8 +122,8 @@ def visit(page: "Page", go: Callable[[], Any], wait: Callable[["Page"], Any]) ->
     go()
     wait(page)
     complete = page.evaluate("bench.complete ?? performance.now()")
-    requests = list(traffic.finished)
-    return Opening(complete, len(requests), Traffic(requests).bytes())
+    sizes = [size for size in map(_bytes, list(traffic.finished)) if size]
+    return Opening(complete, len(sizes), sum(sizes))
 
 
 def own_is_whole(page: "Page") -> None:

@@ -5,9 +5,9 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from ioc.bench.map import measure_reference
-from ioc.bench.map_use import look_around
 from ioc.bench.map_view import WATCH_OWN, Traffic, open_page, own_is_whole, pan
 from tests.browser.conftest import OpenMap
+from tests.browser.map_page import click_on, look, settle, turn
 
 SIZE = (1366, 768)
 
@@ -25,11 +25,31 @@ def test_opening_panning_and_using_the_map_are_measured(
     assert panning.drawn > 0
     assert panning.moved > 0
     assert len(panning.redraw_ms) >= 1
+
+
+def test_no_tile_is_fetched_twice(server: Any, open_map: OpenMap) -> None:
+    page = open_map(width=900, height=640).context.new_page()
     traffic = Traffic()
     traffic.watch(page)
-    look_around(page)
-    look_around(page)
-    assert traffic.tiles
+    page.goto(server.address + "/")
+    settle(page)
+    lat, lon, zoom = page.evaluate("[...Object.values(ioc.leaflet.getCenter()), ioc.leaflet.getZoom()]")
+    for east, closer in ((0.04, 0), (0, 0), (0, 1.5), (0, 0)):
+        look(page, lon + east, lat, zoom + closer)
+    click_on(page, lon, lat)
+    for on in (False, True):
+        turn(page, "pipe_segment", on)
+    for theme in ("day", "night"):
+        page.evaluate(
+            "(theme) => { document.body.dataset.mapState = 'switching'; ioc.applyTheme(theme); }", theme
+        )
+        settle(page)
+    for east, closer in ((0.04, 0), (0, 1.5)):
+        look(page, lon + east, lat, zoom + closer)
+    page.reload()
+    settle(page)
+    assert len(traffic.tiles()) > 12
+    assert traffic.fetched_again() == []
 
 
 def test_the_reference_draws_every_component(server: Any, browser: Browser) -> None:

@@ -187,6 +187,36 @@ def test_unchanged_is_304_until_a_version_is_published(own_district: District) -
     own_district.ask(watch_it_change)
 
 
+def test_only_what_names_the_viewers_rights_and_the_version_may_be_kept(own_district: District) -> None:
+    async def versions(conversation: Conversation, account: str) -> dict[str, str]:
+        groups = (await conversation.get("/layers", account)).json()["groups"]
+        return {layer["id"]: layer["tile_version"] for group in groups for layer in group["layers"]}
+
+    async def policy(conversation: Conversation, layers: str, version: str, account: str) -> str:
+        answer = await conversation.get(f"{path_at(layers, 12)}?v={version}", account)
+        return answer.headers["cache-control"]
+
+    async def watch_it_change(conversation: Conversation) -> None:
+        leader, street = await versions(conversation, "leader"), await versions(conversation, "street-1")
+        kept, asked_again = "private, max-age=43200, immutable", "private, no-cache"
+        assert leader["component"] != street["component"]
+        assert await policy(conversation, "component", leader["component"], "leader") == kept
+        assert await policy(conversation, "component", street["component"], "street-1") == kept
+        assert await policy(conversation, "component", leader["component"], "street-1") == asked_again
+        both = f"{leader['component']}-{leader['street']}"
+        assert await policy(conversation, "component,street", both, "leader") == kept
+        assert await policy(conversation, "street,component", both, "leader") == asked_again
+        assert await policy(conversation, "component,street", leader["component"], "leader") == asked_again
+        await conversation.noticed(own_district, lambda: reload_components(own_district, 100))
+        assert await policy(conversation, "component", leader["component"], "leader") == asked_again
+        anew = await versions(conversation, "leader")
+        assert anew["component"] != leader["component"]
+        assert anew["street"] == leader["street"]
+        assert await policy(conversation, "component", anew["component"], "leader") == kept
+
+    own_district.ask(watch_it_change)
+
+
 def test_a_change_of_rights_shows_at_once(own_district: District) -> None:
     async def watch_it_change(conversation: Conversation) -> None:
         path = path_at("camera", 12)
