@@ -1,5 +1,8 @@
 """Departments' files in every state: what each format's reader makes of it, and what it refuses."""
 
+import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -386,3 +389,81 @@ def test_what_must_not_be_opened(tmp_path: Path, what: str, words: str) -> None:
     with pytest.raises(UserError, match=words) as refused:
         list_layers(bomb(tmp_path, what))
     assert "\n" not in str(refused.value)
+
+
+DAMAGED_READING = """
+import resource, sys
+from pathlib import Path
+from etl.source_format import list_layers, open_source
+from etl.source_options import SourceOptions
+from geodata.errors import UserError
+
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    print("reading", path.name, flush=True)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(resource.getrusage(resource.RUSAGE_SELF).ru_utime) + 20, -1))
+    try:
+        for layer in list_layers(path):
+            with open_source(path, SourceOptions(path=path.name)) as source:
+                for part in source.chunks(layer.name, 500):
+                    assert len(part.attributes) == len(part.source_row)
+    except UserError as error:
+        assert "\\n" not in str(error), error
+print("done")
+"""
+
+
+def damaged(content: bytes, dice: random.Random) -> bytes:
+    """A file after something happened to it."""
+    kind = dice.randrange(5)
+    if kind == 0:
+        return content[: dice.randrange(len(content))]
+    changed = bytearray(content)
+    if kind == 1:
+        for _ in range(dice.randrange(1, 30)):
+            changed[dice.randrange(len(changed))] = dice.randrange(256)
+    elif kind == 2:
+        for _ in range(dice.randrange(1, 6)):
+            changed[dice.randrange(min(len(changed), 512))] = 255
+    elif kind == 3:
+        at = dice.randrange(len(changed))
+        changed[at : at + dice.randrange(1, 400)] = b""
+    else:
+        at = dice.randrange(len(changed))
+        changed[at:at] = dice.randbytes(dice.randrange(1, 300))
+    return bytes(changed)
+
+
+def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path: Path) -> None:
+    """In a process of its own, whose memory and time are bounded: a reader that hangs or crashes fails it."""
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.mkdir()
+    bad.mkdir()
+    for name in FILES:
+        if "zipped" not in name and name != "file geodatabase":
+            FILES[name](good)
+    (good / "a.kml").write_text(KML, encoding="utf-8")
+    (good / "a.dxf").write_bytes(DRAWING.encode("gb18030"))
+    (good / "a.inp").write_text(model("CFS", "DEPTH"))
+    (good / "a.osm.pbf").write_bytes(extract(".osm.pbf"))
+    (good / "a.csv").write_text("编号,名称\nA1,井\nA2,“井”\n", encoding="gb18030")
+    write_workbook(good / "a.xlsx")
+    write_as("b.shp", encoding="GBK")(good)
+    write_gdb_zip(tmp_path).rename(good / "a.gdb.zip")
+    dice = random.Random(420106)
+    files = sorted(good.iterdir())
+    for number in range(8):
+        for file in files:
+            folder = file.stem.split(".")[0]
+            (bad / f"{folder}{number}{file.name[len(folder) :]}").write_bytes(
+                damaged(file.read_bytes(), dice)
+            )
+    for file in files:
+        other = dice.choice(files)
+        (bad / f"wrong{file.name}").write_bytes(other.read_bytes())
+        (bad / f"empty{file.name}").write_bytes(b"")
+        (bad / f"zeros{file.name}").write_bytes(b"\0" * 4_096)
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGED_READING, str(bad)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.endswith("done\n"), done.stdout.splitlines()[-1:] + done.stderr.splitlines()[-12:]
