@@ -1,6 +1,7 @@
 """Does the runs of the queue, one at a time, and looks after schedules and overdue datasets."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,7 +10,11 @@ import structlog
 from croniter import croniter
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from psycopg import OperationalError
+from psycopg.rows import class_row
 
+from etl.approval import approve, refuse
+from etl.correction import merge_corrections
+from etl.dataset_history import roll_back
 from etl.delivery import SourceUnansweredError
 from etl.job import Job
 from etl.load_queue import (
@@ -21,7 +26,7 @@ from etl.load_queue import (
     request_load,
 )
 from etl.overdue import review_overdue
-from etl.run import LoadReport, run_job
+from etl.run import LoadOptions, LoadReport, run_job
 from geodata.errors import UserError
 from geodata.store import Store
 
@@ -35,6 +40,27 @@ RETRY = RetryStrategy(
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is begun: what is to be done, to which dataset, with what, for whom."""
+
+    id: int
+    action: str
+    job: str
+    source: str
+    attempts: int
+    requested_by: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    state: str
+    version_id: int | None = None
+    message: str | None = None
 
 
 class LoadWorker:
@@ -105,22 +131,39 @@ class LoadWorker:
         Raises:
             SourceUnansweredError, OperationalError: to be tried again.
         """
-        begun = self._begin(run_id)
-        if begun is None:
+        run = self._begin(run_id)
+        if run is None:
             return
-        code, source, attempts = begun
         try:
-            report = run_job(self.store, self._job(code), self._source(source), self._teller(run_id))
+            outcome = self._done(run)
         except (SourceUnansweredError, OperationalError) as error:
-            self._unanswered(run_id, attempts, error)
+            self._unanswered(run, error)
             raise
         except UserError as error:
-            self._end(run_id, "failed", None, str(error))
+            outcome = Outcome("failed", message=str(error))
         except Exception:
-            log.exception("load failed", run=run_id, dataset=code)
-            self._end(run_id, "failed", None, "The program failed; its log has the detail.")
+            log.exception("run failed", run=run_id, dataset=run.job)
+            outcome = Outcome("failed", message="The program failed; its log has the detail.")
+        self._end(run_id, outcome)
+
+    def _done(self, run: Run) -> Outcome:
+        """Do what a run asks for."""
+        if run.action == "roll_back":
+            return Outcome("done", roll_back(self.store, run.job))
+        if run.action in ("approve", "refuse"):
+            version, _, reason = run.source.partition(" ")
+            if run.action == "approve":
+                approve(self.store, run.job, int(version), run.requested_by or "")
+            else:
+                refuse(self.store, run.job, int(version), run.requested_by or "", reason)
+            return Outcome("done", int(version))
+        job, source = self._job(run.job), self._source(run.source)
+        if run.action == "correct":
+            report = merge_corrections(self.store, job, source, run.requested_by)
         else:
-            self._end(run_id, _state_of(report), report.version_id, None)
+            options = LoadOptions(loaded_by=run.requested_by)
+            report = run_job(self.store, job, source, self._teller(run.id), options)
+        return Outcome(_state_of(report), report.version_id)
 
     def _job(self, code: str) -> Job:
         for job in self.jobs():
@@ -134,14 +177,18 @@ class LoadWorker:
             raise UserError(f"The file {source} does not lie in the inbox; hand it in there.")
         return path
 
-    def _begin(self, run_id: int) -> tuple[str, str, int] | None:
-        with self.store.owner_connection() as connection:
-            return connection.execute(
+    def _begin(self, run_id: int) -> Run | None:
+        with (
+            self.store.owner_connection() as connection,
+            connection.cursor(row_factory=class_row(Run)) as cursor,
+        ):
+            return cursor.execute(
                 """
                 UPDATE ioc.load_run SET state = 'running', attempts = attempts + 1, next_attempt_at = NULL,
                     message = NULL, phase = NULL, rows_done = 0, rows_total = 0,
                     started_at = coalesce(started_at, now())
-                WHERE id = %s AND state IN ('queued', 'running', 'waiting') RETURNING job, source, attempts
+                WHERE id = %s AND state IN ('queued', 'running', 'waiting')
+                RETURNING id, action, job, source, attempts, requested_by
                 """,
                 [run_id],
             ).fetchone()
@@ -164,31 +211,31 @@ class LoadWorker:
 
         return tell
 
-    def _unanswered(self, run_id: int, attempts: int, error: Exception) -> None:
+    def _unanswered(self, run: Run, error: Exception) -> None:
         words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        log.warning("load waits: no answer", run=run_id, attempts=attempts, reason=words)
-        if attempts >= ATTEMPTS:
-            self._end(run_id, "failed", None, words)
+        log.warning("run waits: no answer", run=run.id, attempts=run.attempts, reason=words)
+        if run.attempts >= ATTEMPTS:
+            self._end(run.id, Outcome("failed", message=words))
             return
-        wait = timedelta(seconds=RETRY.exponential_wait ** (attempts))
+        wait = timedelta(seconds=RETRY.exponential_wait**run.attempts)
         with self.store.owner_connection() as connection:
             connection.execute(
                 """
                 UPDATE ioc.load_run SET state = 'waiting', message = %s, next_attempt_at = %s WHERE id = %s
                 """,
-                [words, datetime.now(UTC) + wait, run_id],
+                [words, datetime.now(UTC) + wait, run.id],
             )
 
-    def _end(self, run_id: int, state: str, version_id: int | None, message: str | None) -> None:
+    def _end(self, run_id: int, outcome: Outcome) -> None:
         with self.store.owner_connection() as connection:
             connection.execute(
                 """
                 UPDATE ioc.load_run
                 SET state = %s, version_id = %s, message = %s, finished_at = now() WHERE id = %s
                 """,
-                [state, version_id, message, run_id],
+                [outcome.state, outcome.version_id, outcome.message, run_id],
             )
-        log.info("load ended", run=run_id, state=state, version=version_id, message=message)
+        log.info("run ended", run=run_id, **vars(outcome))
 
 
 def _state_of(report: LoadReport) -> str:

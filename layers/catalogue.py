@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -95,7 +95,7 @@ class Catalogue:
 
         A right to less sensitive rows of it than it is declared to have does not reveal that it exists.
         """
-        return tuple(d for d in self.datasets(layer) if _may_see(viewer.rights, d))
+        return tuple(d for d in self.datasets(layer) if may_see(viewer.rights, d))
 
     def visible_layers(self, viewer: Viewer) -> list[tuple[Layer, list[int]]]:
         """Layers with rows for this viewer, and the ids of their datasets."""
@@ -115,7 +115,15 @@ class Catalogue:
         return found
 
 
-def _may_see(rights: Rights, dataset: PublishedDataset) -> bool:
+class _Guarded(Protocol):
+    @property
+    def id(self) -> int: ...
+    @property
+    def sensitivity(self) -> int: ...
+
+
+def may_see(rights: Rights, dataset: _Guarded) -> bool:
+    """Whether rights reach a dataset at its own sensitivity."""
     if dataset.id * 4 + dataset.sensitivity in rights.whole:
         return True
     prefix = f"{dataset.id}.{dataset.sensitivity}."

@@ -15,15 +15,18 @@ class LoadRun(Base):
 
     ``job`` is the code of a packaged job or of one in the inbox; ``source`` a path below the inbox. In state
     ``waiting`` the source did not answer and is tried again at ``next_attempt_at``; ``prepared`` is a version
-    that waits for a second person.
+    that waits for a second person. What is not a load ends as ``done``; the version of a decision stands in
+    ``source``, with the reason behind it.
     """
 
     __tablename__ = "load_run"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('queued', 'running', 'waiting', 'published', 'prepared', 'unchanged', 'failed')",
+            "state IN "
+            "('queued', 'running', 'waiting', 'published', 'prepared', 'unchanged', 'failed', 'done')",
             name="state",
         ),
+        CheckConstraint("action IN ('load', 'correct', 'approve', 'refuse', 'roll_back')", name="action"),
         CheckConstraint("trigger IN ('hand', 'upload', 'inbox', 'schedule')", name="trigger"),
         Index(None, "job", "id"),
         Index("ix_load_run_open", "id", postgresql_where=text("state IN ('queued', 'running', 'waiting')")),
@@ -33,6 +36,7 @@ class LoadRun(Base):
     source: Mapped[str]
     trigger: Mapped[str]
     requested_by: Mapped[str | None]
+    action: Mapped[str] = mapped_column(server_default=text("'load'"))
     state: Mapped[str] = mapped_column(server_default=text("'queued'"))
     phase: Mapped[str | None]
     rows_done: Mapped[int] = mapped_column(server_default=text("0"))

@@ -171,6 +171,40 @@ def test_a_dataset_becomes_overdue_and_is_no_more_when_loaded(store: Store, work
     assert rows == [(True,)]
 
 
+def test_a_second_person_decides_through_the_queue(store: Store, folder: Path, worker: LoadWorker) -> None:
+    (folder / "jobs" / "old_tree.toml").write_text(JOB + "\n[publish]\napproval = true\n")
+    with store.owner_connection() as connection:
+        for name in ("steward", "second"):
+            connection.execute(
+                "INSERT INTO ioc.account (name, display_name, roles, areas, sensitivity) "
+                "VALUES (%s, %s, '{steward}', '{*}', 1)",
+                [name, name],
+            )
+        connection.execute(
+            "INSERT INTO ioc.role_right (role, dataset_code, department_scope, sensitivity) "
+            "VALUES ('steward', '*', 'all', 3) ON CONFLICT DO NOTHING"
+        )
+    loaded = ask(store)
+    asyncio.run(worker.work(wait=False))
+    prepared = run_of(store, loaded)
+    assert prepared["state"] == "prepared"
+    decisions = {}
+    for name in ("steward", "second"):
+        with store.owner_connection() as connection:
+            row = connection.execute(
+                "INSERT INTO ioc.load_run (job, action, source, trigger, requested_by) "
+                "VALUES ('old_tree', 'approve', %s, 'upload', %s) RETURNING id",
+                [str(prepared["version_id"]), name],
+            ).fetchone()
+        assert row is not None
+        asyncio.run(worker.work(wait=False))
+        decisions[name] = run_of(store, row[0])["state"]
+    assert decisions == {"steward": "failed", "second": "done"}
+    with store.owner_connection() as connection:
+        published = connection.execute("SELECT published_version_id FROM ioc.dataset").fetchone()
+    assert published == (prepared["version_id"],)
+
+
 def test_the_web_asks_for_a_load_only_for_those_who_may(store: Store) -> None:
     with store.owner_connection() as connection:
         for name, roles in (("may", ["steward"]), ("may_not", ["staff"])):
@@ -184,7 +218,7 @@ def test_the_web_asks_for_a_load_only_for_those_who_may(store: Store) -> None:
     for name, account in accounts.items():
         with psycopg.connect(store.app_url) as connection:
             connection.execute("SELECT ioc.open_viewer_session(%s)", [account])
-            row = connection.execute("SELECT ioc.request_load('old_tree', 'handed_in/1/古树.csv')").fetchone()
+            row = connection.execute("SELECT ioc.request_run('old_tree', 'load', 'a.csv')").fetchone()
             asked[name] = row[0] if row else None
             connection.commit()
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
