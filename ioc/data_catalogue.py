@@ -125,6 +125,7 @@ class CataloguePages:
             departments=sorted(departments.items(), key=lambda pair: pair[1]),
             search=search,
             runs=runs,
+            open_runs=has_open(runs),
             **values,
         )
 
@@ -141,6 +142,7 @@ class CataloguePages:
             status,
             page=page,
             runs=page.runs if is_steward(viewer) else [],
+            open_runs=is_steward(viewer) and has_open(page.runs),
             trend=score_line([score for _when, score in page.trend]),
             map=extent_map(outline, page.dataset.extent),
             map_link=map_link(layer.id) if layer else None,
@@ -174,6 +176,11 @@ class CataloguePages:
         if not may_see(viewer.rights, dataset):
             raise NotFoundError(f"There is no dataset “{code[:60]}” that you may see; see /catalogue.")
         return dataset
+
+
+def has_open(runs: list[dict[str, Any]]) -> bool:
+    """Whether a run is on its way: the page asks again by itself then."""
+    return any(run["state"] in ("queued", "running") for run in runs)
 
 
 def map_link(layer: str) -> str:

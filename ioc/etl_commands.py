@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from etl.correction import merge_corrections
 from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
 from etl.job import Job, find_job, packaged_jobs
+from etl.overdue import overdue_datasets
 from etl.quarantine_workbook import quarantine_workbook, read_corrections
 from etl.run import LoadOptions, LoadReport, run_job
 from etl.run import Progress as JobProgress
@@ -137,6 +139,40 @@ def history(dataset: DatasetCode) -> None:
             one.failure or "",
         )
     console.print(table)
+
+
+@etl_app.command()
+def runs(limit: Annotated[int, typer.Option(min=1, help="Runs to print.")] = 20) -> None:
+    """Runs that were asked for by page, schedule or arrival, newest first, and how far they are."""
+    with open_store() as store, store.owner_connection() as connection:
+        rows = connection.execute(
+            """
+            SELECT id, job, action, trigger, requested_by, state, phase, rows_done, queued_at, message
+            FROM ioc.load_run ORDER BY id DESC LIMIT %s
+            """,
+            [limit],
+        ).fetchall()
+    table = Table("run", "dataset", "action", "asked by", "state", "rows", "asked at", "message")
+    for run_id, job, action, trigger, who, state, phase, done, at, message in rows:
+        asked = f"{trigger} {who}" if who else trigger
+        now = f"{state} {phase}" if state == "running" and phase else state
+        table.add_row(
+            str(run_id), job, action, asked, now, str(done), f"{at:%Y-%m-%d %H:%M:%S}", message or ""
+        )
+    console.print(table)
+
+
+@etl_app.command()
+def overdue() -> None:
+    """Datasets that are older than the update period the catalogue states."""
+    with open_store() as store, store.owner_connection() as connection:
+        found = overdue_datasets(connection, datetime.now(UTC))
+    for one in found:
+        console.print(
+            f"{one.dataset} ({one.title_zh}): {one.update_period}, last loaded {one.last_loaded_at:%Y-%m-%d}"
+        )
+    if not found:
+        console.print("No dataset is overdue.")
 
 
 @etl_app.command()

@@ -87,3 +87,26 @@ def test_bad_input_gets_one_sentence(ioc, arguments: list[str], words: str) -> N
     assert done.returncode == 1
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_runs_and_overdue_datasets_are_listed(ioc, store: Store, tmp_path: Path) -> None:
+    write_list(tmp_path, ROWS)
+    assert ioc("run", "facility_test.toml").returncode == 0
+    assert "No dataset is overdue" in ioc("overdue").stdout
+    with store.owner_connection() as connection:
+        connection.execute(
+            "INSERT INTO ioc.catalogue_entry (dataset_id, update_period, edited_by) "
+            "SELECT id, 'daily', 'steward' FROM ioc.dataset"
+        )
+        connection.execute(
+            "UPDATE ioc.dataset_version SET finished_at = now() - interval '3 days', "
+            "published_at = now() - interval '3 days'"
+        )
+        connection.execute(
+            "INSERT INTO ioc.load_run (job, source, trigger, requested_by) "
+            "VALUES ('facility_test', '.', 'upload', 'steward')"
+        )
+    assert "facility_test" in ioc("overdue").stdout
+    listed = ioc("runs").stdout
+    assert "upload steward" in listed
+    assert "queued" in listed
