@@ -11,6 +11,8 @@ from dashboards.one_map import one_map
 from dashboards.page_frame import ASSETS, GRID_PREFIX, grid_folder, page_frame
 from dashboards.wording import texts
 
+UNUSED = ("/dash/dcc/", "/dash/dash_table/")
+
 
 @dataclass(frozen=True)
 class MapSettings:
@@ -29,12 +31,31 @@ class MapSettings:
         return asdict(self)
 
 
+class MapApplication(dash.Dash):
+    """Dash without the scripts of components that no page has: half a megabyte to read before the map."""
+
+    def interpolate_index(
+        self,
+        metas: str = "",
+        title: str = "",
+        css: str = "",
+        config: str = "",
+        scripts: str = "",
+        app_entry: str = "",
+        favicon: str = "",
+        renderer: str = "",
+    ) -> str:
+        """Fill the frame."""
+        used = "\n".join(tag for tag in scripts.split("\n") if not any(part in tag for part in UNUSED))
+        return super().interpolate_index(metas, title, css, config, used, app_entry, favicon, renderer)
+
+
 def create_dash(server: FastAPI, settings: MapSettings) -> dash.Dash:
     """The Dash application on ``server``; own routes must be on it before, since Dash takes the rest."""
     data = settings.as_page_data()
     # Before Dash's own assets; the version in the path keeps a browser from mixing parts of two.
     server.mount(f"{GRID_PREFIX}/{{version}}", StaticFiles(directory=grid_folder()))
-    app = dash.Dash(
+    app = MapApplication(
         __name__,
         server=server,  # pyright: ignore[reportArgumentType] -- typed for Flask, documented for FastAPI
         backend="fastapi",

@@ -5,6 +5,7 @@ from typing import Any
 from dash import html
 from dash_leaflet.MapContainer import MapContainer
 
+from dashboards.page_frame import asset_url
 from dashboards.wording import texts
 
 LARGEST_ZOOM = 21
@@ -20,7 +21,7 @@ def one_map(settings: dict[str, Any]) -> html.Div:
             html.Main([_map([(south + north) / 2, (west + east) / 2])], id="map-frame"),
             html.Header(
                 [
-                    html.Div(html.Img(src="/assets/emblem.svg", alt=""), className="emblem"),
+                    html.Div(html.Img(src=asset_url("emblem.svg"), alt=""), className="emblem"),
                     html.H1(
                         [html.Strong(settings["district_zh"]), html.Span(words["product"])], id="header-title"
                     ),

@@ -4,7 +4,6 @@ Scripts are named here and not found by Dash, because their order matters (MapLi
 binding, both after dash-leaflet and before the renderer) and because Dash sorts them by name.
 """
 
-import hashlib
 import json
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import styles
+from dashboards.static_files import content_mark
 from dashboards.wording import LANGUAGES, texts
 
 GRID_PREFIX = "/assets/grid"
@@ -133,7 +133,7 @@ def theme_css() -> str:
 def asset_url(name: str) -> str:
     """URL of an asset that changes with its content, so that browsers may keep it."""
     path = ASSETS / name
-    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "missing"
+    mark = content_mark(path.read_bytes()) if path.exists() else "missing"
     return f"/assets/{name}?v={mark}"
 
 

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from dashboards import MapSettings, create_dash
+from dashboards.static_files import StaticFilesMiddleware
 from geodata.store import Store
 from ioc.admin import admin_router
 from ioc.data_catalogue import data_catalogue_router
@@ -90,6 +91,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         limit=RequestLimit(settings.requests_per_second),
         metrics_token=settings.metrics_token,
     )
+    app.add_middleware(StaticFilesMiddleware)
     # Added last, so it is the outermost: refusals of the sign-in carry the headers too.
     hashes = [*map(script_hash, inline_scripts(dash.index_string)), *dash.csp_hashes()]
     app.add_middleware(SecurityHeadersMiddleware, policy=content_policy(hashes))
