@@ -23,6 +23,9 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    # Part 8 is a draft: its classes have no final number yet.
+    "http://www.opengis.net/spec/ogcapi-features-8/0.0/conf/sorting",
+    "http://www.opengis.net/spec/ogcapi-features-8/0.0/conf/features-sorting",
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
     "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
@@ -117,6 +120,7 @@ def collection(
             # What may not be taken away has single features and tiles only.
             *([link(f"{own}/items", "items", GEOJSON)] if layer.downloadable else []),
             link(f"{own}/queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA_JSON),
+            link(f"{own}/sortables", "http://www.opengis.net/def/rel/ogc/1.0/sortables", SCHEMA_JSON),
             link(f"{own}/tiles", "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"),
         ],
     }

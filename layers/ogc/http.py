@@ -24,10 +24,11 @@ from layers.ogc.document import (
     landing_page,
     link,
 )
-from layers.ogc.item import RESERVED, Collection, Key, Page, one_item, read_query
+from layers.ogc.item import RESERVED, Collection, Page, one_item, read_query
 from layers.ogc.openapi import OPERATIONS, own_document
-from layers.ogc.queryable import queryables, schema
+from layers.ogc.queryable import queryables, schema, sortables
 from layers.ogc.reference_system import ReferenceSystems
+from layers.ogc.sorting import Key
 from layers.ogc.tile_set import QUAD, tile_matrix_sets, tile_set, tile_sets, tilejson, web_mercator_quad
 from layers.problem import ForbiddenError, NotFoundError
 from layers.tile import MOST_LAYERS
@@ -85,6 +86,12 @@ class OgcEndpoints:
         found = self._collection(request)
         uri = f"{_root(request)}/collections/{found.layer.id}/queryables"
         return _json(schema(found.layer, found.properties, uri, _language(request)), SCHEMA_JSON)
+
+    async def sortables(self, request: Request) -> Response:
+        _only(request)
+        found = self._collection(request)
+        uri = f"{_root(request)}/collections/{found.layer.id}/sortables"
+        return _json(sortables(found.layer, found.properties, uri, _language(request)), SCHEMA_JSON)
 
     async def items(self, request: Request) -> Response:
         found = self._collection(request)
@@ -181,6 +188,7 @@ def ogc_router(
         "/features/collections": answers.collections,
         "/features/collections/{collectionId}": answers.collection,
         "/features/collections/{collectionId}/queryables": answers.queryables,
+        "/features/collections/{collectionId}/sortables": answers.sortables,
         "/features/collections/{collectionId}/items": answers.items,
         "/features/collections/{collectionId}/items/{featureId}": answers.item,
         "/features/collections/{collectionId}/tiles": answers.tile_sets,

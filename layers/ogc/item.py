@@ -1,4 +1,4 @@
-"""Features of a collection as GeoJSON: filtered, in pages by key, written while they are read."""
+"""Features of a collection as GeoJSON: filtered, sorted, in pages by key, written while they are read."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
-from psycopg.errors import InternalError, QueryCanceled
+from psycopg.errors import DataError, InternalError, QueryCanceled
 
 from geodata.errors import UserError
 from geodata.store import Store
@@ -20,6 +20,7 @@ from layers.ogc.cql2 import parse
 from layers.ogc.cql2_sql import Conditions
 from layers.ogc.queryable import Queryable, time_property
 from layers.ogc.reference_system import ReferenceSystem, ReferenceSystems, bounding_box
+from layers.ogc.sorting import Key, Order, beyond, key_columns, no_key, ordered_by, read_order
 from layers.problem import NotFoundError
 from layers.tile_sql import row_filter
 
@@ -27,7 +28,7 @@ MOST_ITEMS = 10_000
 DEFAULT_ITEMS = 100
 STEP = 5_000
 """Features read from the store at once: an answer of any size takes no more memory than these."""
-EndOfPage = Callable[["Key | None", int, int | None], dict[str, Any]]
+EndOfPage = Callable[[Key | None, int, int | None], dict[str, Any]]
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
 
 
@@ -41,37 +42,12 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Key:
-    """Where a page ends: features come in the order of these."""
-
-    dataset_id: int
-    feature_id: int
-
-    def __str__(self) -> str:
-        return f"{self.dataset_id}.{self.feature_id}"
-
-    @staticmethod
-    def read(text: str) -> "Key":
-        """The key of a ``next`` link.
-
-        Raises:
-            UserError: it is none.
-        """
-        try:
-            dataset_id, feature_id = map(int, text[:60].split("."))
-        except ValueError:
-            dataset_id = feature_id = LARGEST_ID + 1
-        if not (0 <= dataset_id < 2**31 and abs(feature_id) <= LARGEST_ID):
-            raise UserError(f"The parameter after is “{text[:60]}”: take it from a “next” link as it is.")
-        return Key(dataset_id, feature_id)
-
-
-@dataclass(frozen=True)
 class Query:
     """What a request asks of a collection."""
 
     system: ReferenceSystem
     limit: int
+    order: Order
     after: Key | None
     count: bool
     condition: sql.Composable
@@ -99,10 +75,12 @@ def read_query(collection: Collection, asked: Mapping[str, str], systems: Refere
     for name, queryable in collection.properties.items():
         if name in asked and name not in RESERVED:
             parts.append(conditions.equal(queryable, asked[name]))
+    order = read_order(asked.get("sortby"), collection.properties)
     return Query(
         systems.named(asked.get("crs"), "crs"),
         _limit(asked.get("limit")),
-        Key.read(asked["after"]) if "after" in asked else None,
+        order,
+        Key.read(asked["after"], order) if "after" in asked else None,
         _is_true(asked.get("count", "false")),
         sql.SQL(" AND ").join([sql.SQL("TRUE"), *parts]),
         conditions.parameters,
@@ -120,6 +98,7 @@ RESERVED = frozenset(
         "filter-lang",
         "filter-crs",
         "crs",
+        "sortby",
         "limit",
         "after",
         "count",
@@ -198,26 +177,30 @@ def _columns(collection: Collection, system: ReferenceSystem) -> sql.Composed:
         for name, one in collection.properties.items()
     )
     return sql.SQL(
-        "dataset_id, id, {geometry}, row_to_json((SELECT listed FROM (SELECT {values}) AS listed))::text"
+        "id, {geometry}, row_to_json((SELECT listed FROM (SELECT {values}) AS listed))::text"
     ).format(geometry=system.geojson(), values=values)
 
 
 def _page(collection: Collection, query: Query, after: Key | None, most: int) -> Statement:
-    beyond = sql.SQL("TRUE")
+    """Rows of id, geometry, properties, dataset id and the texts of the sort values."""
+    further: sql.Composable = sql.SQL("TRUE")
     parameters = row_parameters(collection.layer, list(collection.dataset_ids)) | dict(query.parameters)
     if after is not None:
-        beyond = sql.SQL("(dataset_id, id) > (%(after_dataset)s::int, %(after_id)s::bigint)")
-        parameters |= {"after_dataset": after.dataset_id, "after_id": after.feature_id}
-        parameters["datasets"] = [d for d in collection.dataset_ids if d >= after.dataset_id]
+        further, placed = beyond(query.order, after)
+        parameters |= placed
+        if not query.order:
+            parameters["datasets"] = [d for d in collection.dataset_ids if d >= after.dataset_id]
     statement = sql.SQL(
-        "SELECT {columns} FROM ioc.{table} WHERE {rows} AND {beyond} AND {condition} "
-        "ORDER BY dataset_id, id LIMIT %(most)s::int"
+        "SELECT {columns}, dataset_id, {keys} FROM ioc.{table} WHERE {rows} AND {further} AND {condition} "
+        "ORDER BY {order} LIMIT %(most)s::int"
     ).format(
         columns=_columns(collection, query.system),
+        keys=key_columns(query.order),
         table=sql.Identifier(collection.layer.table),
         rows=row_filter(collection.layer),
-        beyond=beyond,
+        further=further,
         condition=query.condition,
+        order=ordered_by(query.order),
     )
     return statement, {**parameters, "most": most}
 
@@ -256,7 +239,11 @@ class Page:
             self.matched = len(self._first)
 
     async def _read(self, after: Key | None, most: int) -> Rows:
-        return await _rows(self._store, self._viewer, _page(self._collection, self._query, after, most))
+        statement = _page(self._collection, self._query, after, most)
+        try:
+            return await _rows(self._store, self._viewer, statement)
+        except DataError as error:
+            raise no_key(str(after)) from error
 
     def _count(self) -> Statement:
         collection = self._collection
@@ -281,15 +268,20 @@ class Page:
             rows = rows[:step]
             yield (b"," if sent else b"") + ",".join(map(_feature, rows)).encode()
             sent += len(rows)
-            last = Key(rows[-1][0], rows[-1][1]) if more else None
+            last = _key(rows[-1]) if more else None
             if not more or sent >= self._query.limit:
                 break
             rows = await self._read(last, min(STEP, self._query.limit - sent) + 1)
         yield b"]," + json.dumps(end(last, sent, self.matched), ensure_ascii=False).encode()[1:]
 
 
+def _key(row: tuple[Any, ...]) -> Key:
+    feature_id, _, _, dataset_id, values = row
+    return Key(dataset_id, feature_id, tuple(values))
+
+
 def _feature(row: tuple[Any, ...]) -> str:
-    _, feature_id, geometry, properties = row
+    feature_id, geometry, properties, *_ = row
     return (
         f'{{"type":"Feature","id":{feature_id},"geometry":{geometry or "null"},'
         f'"properties":{properties or "{}"}}}'

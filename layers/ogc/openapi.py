@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from layers.ogc.document import GEOJSON, JSON, SCHEMA_JSON
 from layers.ogc.item import DEFAULT_ITEMS, FILTER_LANGUAGES, MOST_ITEMS
+from layers.ogc.sorting import MOST_TERMS
 from layers.ogc.tile_set import QUAD, TILE
 from layers.problem import MEDIA_TYPE
 from layers.tile import HIGHEST_ZOOM
@@ -150,6 +151,14 @@ ITEM_PARAMETERS: tuple[Document, ...] = (
         "filter-crs", "URI of the reference system of the filter's geometries; CRS84 without it."
     ),
     query_parameter(
+        "sortby",
+        "Sortables, the weightiest first, each after + (ascending, as without a sign) or - (descending); "
+        "features without a value come last.",
+        {"type": "array", "minItems": 1, "maxItems": MOST_TERMS, "items": {"type": "string", "minLength": 1}},
+        style="form",
+        explode=False,
+    ),
+    query_parameter(
         "count", "Whether to count all features that match.", {"type": "boolean", "default": False}
     ),
     query_parameter("after", "Where the page before ended; stands in “next” links."),
@@ -196,6 +205,9 @@ OPERATIONS: Mapping[str, Document] = {
     ),
     "/features/collections/{collectionId}/queryables": operation(
         "Properties that filters may name", OBJECT, SCHEMA_JSON, IN_COLLECTION, UNKNOWN
+    ),
+    "/features/collections/{collectionId}/sortables": operation(
+        "Properties that features may be sorted by", OBJECT, SCHEMA_JSON, IN_COLLECTION, UNKNOWN
     ),
     "/features/collections/{collectionId}/items": operation(
         "Features", FEATURES, GEOJSON, (COLLECTION_ID, *ITEM_PARAMETERS), UNKNOWN, CONTENT_CRS

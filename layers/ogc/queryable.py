@@ -155,20 +155,25 @@ def time_property(properties: Mapping[str, Queryable]) -> Queryable | None:
     return next((one for one in properties.values() if one.kind == "date"), None)
 
 
-def schema(layer: Layer, properties: Mapping[str, Queryable], uri: str, language: str) -> dict[str, Any]:
-    """The layer's queryables as a JSON Schema."""
-    model: Any = VERSIONED_MODELS[layer.table]
-    described = {name: one.schema(language) for name, one in properties.items()}
-    described[GEOMETRY] = {
-        "title": "位置" if language == "zh" else "Place",
-        "x-ogc-role": "primary-geometry",
-        "format": _GEOMETRY_FORMATS[model.geometry_type],
-    }
+def sortables(layer: Layer, properties: Mapping[str, Queryable], uri: str, language: str) -> dict[str, Any]:
+    """The properties that features may be sorted by, all that they show, as a JSON Schema."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": uri,
         "type": "object",
         "title": layer.title.zh if language == "zh" else layer.title.en,
-        "properties": described,
+        "properties": {name: one.schema(language) for name, one in properties.items()},
         "additionalProperties": False,
     }
+
+
+def schema(layer: Layer, properties: Mapping[str, Queryable], uri: str, language: str) -> dict[str, Any]:
+    """The layer's queryables, the sortables and the place, as a JSON Schema."""
+    described = sortables(layer, properties, uri, language)
+    model: Any = VERSIONED_MODELS[layer.table]
+    described["properties"][GEOMETRY] = {
+        "title": "位置" if language == "zh" else "Place",
+        "x-ogc-role": "primary-geometry",
+        "format": _GEOMETRY_FORMATS[model.geometry_type],
+    }
+    return described

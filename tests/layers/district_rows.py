@@ -135,7 +135,9 @@ HERITAGE = Rows(
     """
     SELECT i AS id, 'T' || i AS code, {area} AS area_code, 1::smallint AS sensitivity, i::int AS source_row,
         '古树 ' || i AS name, '一级' AS feature_class,
-        jsonb_build_object('age', 100 + i, 'species', '银杏') AS attributes, {place} AS geom
+        jsonb_build_object(
+            'age', CASE WHEN i NOT BETWEEN 150 AND 199 THEN 100 + i END, 'species', '银杏'
+        ) AS attributes, {place} AS geom
     FROM (SELECT i, {random} FROM generate_series(1, %(count)s::bigint) AS i) AS placed
     """,
     fields="""[{"name": "age", "label_zh": "树龄", "label_en": "Age", "unit": "a", "type": "integer"},
