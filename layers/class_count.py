@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from layers.feature import visible_layer
 from layers.filter_reading import narrowed_by
 from layers.layer import Layer, Property
 from layers.listing import layer_style
+from layers.moment import Datasets, MomentNotKeptError, layer_at
 from layers.tile_sql import place, property_value, row_filter, row_parameters
 from layers.view_extent import Extent, in_view, view_parameters
 
@@ -61,23 +64,30 @@ class ClassCounter:
         self._watch = watch
         self._kept: OrderedDict[tuple[Any, ...], Positions] = OrderedDict()
 
-    async def counts(self, viewer: Viewer, extent: Extent, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    async def counts(
+        self, viewer: Viewer, extent: Extent, asked: dict[str, Any], moment: datetime | None = None
+    ) -> list[dict[str, Any]]:
         """Features in view by class, for each layer id and its filter (conditions, or None).
+
+        At an earlier moment layers of which nothing is kept from then are left out.
 
         Raises:
             NotFoundError: a layer does not exist, as far as this viewer may know.
             FilterError: a filter is not one of its layer.
         """
         catalogue = self._catalogue()
-        pairs = []
+        pairs: list[tuple[Layer, Datasets]] = []
         for layer_id, conditions in asked.items():
-            layer, dataset_ids = visible_layer(catalogue, viewer, layer_id)
-            pairs.append((narrowed_by(layer, conditions), dataset_ids))
-        kept = [await self._positions(catalogue, viewer, layer, ids) for layer, ids in pairs]
+            visible_layer(catalogue, viewer, layer_id)
+            now = catalogue.by_id[layer_id]
+            with suppress(MomentNotKeptError):
+                layer, datasets = layer_at(catalogue, now, catalogue.visible_datasets(now, viewer), moment)
+                pairs.append((narrowed_by(layer, conditions), datasets))
+        kept = [await self._positions(viewer, layer, datasets) for layer, datasets in pairs]
         box = view_parameters(extent)
         statements = [
-            _statement(layer, ids, box)
-            for (layer, ids), positions in zip(pairs, kept, strict=True)
+            _statement(layer, [dataset.id for dataset in datasets], box)
+            for (layer, datasets), positions in zip(pairs, kept, strict=True)
             if positions is None
         ]
         answers = iter(await self._store.read(viewer, statements) if statements else [])
@@ -88,14 +98,12 @@ class ClassCounter:
             found.append({"layer": layer.id, "total": sum(classes.values()), "classes": listed})
         return found
 
-    async def _positions(
-        self, catalogue: Catalogue, viewer: Viewer, layer: Layer, dataset_ids: list[int]
-    ) -> Positions | None:
+    async def _positions(self, viewer: Viewer, layer: Layer, datasets: Datasets) -> Positions | None:
         """Positions of a layer with many points; None where the store counts."""
-        datasets = catalogue.visible_datasets(layer, viewer)
         many = layer.geometry == "point" and sum(d.rows_loaded for d in datasets) >= MANY_POINTS
         if not many or not self._watch.is_watched():
             return None
+        dataset_ids = [dataset.id for dataset in datasets]
         key = (layer, viewer.fingerprint(dataset_ids), *(d.version_key for d in datasets))
         positions = self._kept.get(key)
         if positions is None:
@@ -118,11 +126,9 @@ def class_value(layer: Layer) -> sql.Composable:
 
 
 def _statement(layer: Layer, dataset_ids: list[int], box: dict[str, Any]) -> tuple[sql.Composed, dict]:
-    statement = sql.SQL(
-        "SELECT {value}, count(*) FROM ioc.{table} WHERE {view} AND {rows} GROUP BY 1"
-    ).format(
+    statement = sql.SQL("SELECT {value}, count(*) FROM {relation} WHERE {view} AND {rows} GROUP BY 1").format(
         value=class_value(layer),
-        table=sql.Identifier(layer.table),
+        relation=layer.relation,
         view=in_view(layer),
         rows=row_filter(layer),
     )
@@ -133,13 +139,13 @@ def _positions_statement(layer: Layer, dataset_ids: list[int]) -> tuple[sql.Comp
     statement = sql.SQL(
         """
         SELECT class, string_agg(float8send(ST_X(place)) || float8send(ST_Y(place)), ''::bytea)
-        FROM (SELECT {value} AS class, {place} AS place FROM ioc.{table} WHERE {rows} OFFSET 0) AS point
+        FROM (SELECT {value} AS class, {place} AS place FROM {relation} WHERE {rows} OFFSET 0) AS point
         WHERE place IS NOT NULL GROUP BY class
         """
     ).format(
         value=class_value(layer),
         place=place(layer),
-        table=sql.Identifier(layer.table),
+        relation=layer.relation,
         rows=row_filter(layer),
     )
     return statement, row_parameters(layer, dataset_ids)

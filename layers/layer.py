@@ -18,6 +18,8 @@ SearchKind = Literal["feature", "area"]
 
 WORLD_ZOOM = 22
 DEPARTMENTAL_TABLE = "departmental_feature"
+MOST_LISTED = 1_000
+"""Enough to work with a view of the map, too few to carry a layer away page by page."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,11 @@ class Layer:
         return frozenset(VERSIONED_MODELS[self.table].__table__.columns.keys())
 
     @property
+    def most_listed(self) -> int | None:
+        """Features of a question that may be listed in all its pages; None of what may be taken away."""
+        return None if self.downloadable else MOST_LISTED
+
+    @property
     def relation(self) -> sql.Composable:
         """What follows FROM: the layer's table, or the tables of the versions it is read from."""
         if not self.versions:
@@ -193,6 +200,11 @@ class Layer:
         columns = VERSIONED_MODELS[self.table].__table__.columns.keys()
         parts = [version.rows(self.table, columns) for version in self.versions]
         return sql.SQL("({}) AS retained").format(sql.SQL(" UNION ALL ").join(parts))
+
+
+def listed_rows(layer: Layer, offset: int, limit: int) -> int:
+    """How many of ``limit`` features from position ``offset`` on may be listed."""
+    return limit if layer.most_listed is None else max(0, min(limit, layer.most_listed - offset))
 
 
 def shown_column(source: str, name: str, **how: Any) -> ShownField:

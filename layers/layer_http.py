@@ -26,9 +26,9 @@ from layers.feature_rows import (
     rows_page,
 )
 from layers.filter_reading import declared_field, narrowed, narrowed_by
-from layers.layer import Layer
+from layers.layer import Layer, listed_rows
 from layers.metrics import LOOKUP_SECONDS
-from layers.moment import versions_of
+from layers.moment import read_moment, versions_of
 from layers.statistics import distinct_values, statistics
 from layers.tile import MOST_LAYERS
 from layers.tile_endpoint import ViewerOf
@@ -54,7 +54,7 @@ class Sort(BaseModel):
 class RowsQuestion(BaseModel):
     """Rows of a layer: those in ``bbox`` (west, south, east, north in degrees) that pass the filter.
 
-    ``find`` is a feature whose position is asked for as well.
+    ``find`` is a feature whose position is asked for as well. ``at`` is an earlier moment, as of tiles.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,16 +65,18 @@ class RowsQuestion(BaseModel):
     limit: int = Field(100, ge=1, le=MOST_ROWS)
     offset: int = Field(0, ge=0, le=MOST_OFFSET)
     find: Annotated[int, Field(ge=-LARGEST_ID, le=LARGEST_ID)] | None = None
+    at: str | None = None
     language: Language = "zh"
 
 
 class CountsQuestion(BaseModel):
-    """Features in ``bbox`` by class, of each layer with its filter (null for none)."""
+    """Features in ``bbox`` by class, of each layer with its filter (null for none); now or at a moment."""
 
     model_config = ConfigDict(extra="forbid")
 
     bbox: Box
     layers: dict[str, list[Any] | None] = Field(max_length=MOST_LAYERS)
+    at: str | None = None
 
 
 def layer_routes(
@@ -98,20 +100,32 @@ def layer_routes(
     async def counts(request: Request, question: CountsQuestion) -> JSONResponse:
         """Features in view by class: the numbers of the legend."""
         with LOOKUP_SECONDS.labels("counts").time():
-            found = await counter.counts(viewer_of(request), question.bbox, question.layers)
+            found = await counter.counts(
+                viewer_of(request), question.bbox, question.layers, read_moment(question.at)
+            )
         return JSONResponse({"layers": found}, headers=NO_STORE)
 
     @routes.post("/layers/{layer_id}/rows")
     async def rows(request: Request, layer_id: str, question: RowsQuestion) -> JSONResponse:
-        """Rows of the table of features in view, and how many there are; ``position`` answers ``find``."""
+        """Rows of the table of features in view, and how many there are; ``position`` answers ``find``.
+
+        Of layers that may not be taken away only the first rows of a view are listed: ``most`` says how many.
+        """
         viewer = viewer_of(request)
-        found, dataset_ids = visible_layer(catalogue(), viewer, layer_id)
+        found, dataset_ids = visible_layer(catalogue(), viewer, layer_id, read_moment(question.at))
         layer = narrowed_by(found, question.filter)
-        page = Page(question.bbox, _order(layer, question.sort), question.limit, question.offset)
+        if layer.most_listed is not None and question.bbox is None:
+            raise HTTPException(
+                403,
+                f"The layer “{layer.id}” may be looked at but not taken away: ask for rows in a bbox.",
+            )
+        limit = listed_rows(layer, question.offset, question.limit)
+        page = Page(question.bbox, _order(layer, question.sort), limit, question.offset)
         asked = (store, viewer, layer, dataset_ids, page)
         with LOOKUP_SECONDS.labels("rows").time():
             listed = await rows_page(*asked, question.language)
-            answer: dict[str, Any] = {"rows": listed, "total": await number_of_rows(*asked)}
+            total = await number_of_rows(*asked)
+            answer: dict[str, Any] = {"rows": listed, "total": total, "most": layer.most_listed}
             if question.find is not None:
                 answer["position"] = await position_of(*asked, question.find)
         note_view(catalogue(), layer, f"{len(listed)} rows")
@@ -124,6 +138,7 @@ def layer_routes(
         bbox: str | None = None,
         filter: str | None = None,
         sort: str | None = None,
+        at: str | None = None,
         language: Language = "zh",
     ) -> StreamingResponse:
         """The table as CSV, of layers whose data may be taken away; `bbox` is west,south,east,north.
@@ -131,7 +146,8 @@ def layer_routes(
         `sort` are names of fields, comma separated, a minus sign before those that descend.
         """
         viewer = viewer_of(request)
-        layer, dataset_ids = _asked_layer(catalogue(), viewer, layer_id, filter)
+        found, dataset_ids = visible_layer(catalogue(), viewer, layer_id, read_moment(at))
+        layer = narrowed(found, filter)
         if not layer.downloadable:
             raise HTTPException(403, f"The layer “{layer.id}” may be looked at here but not taken away.")
         names = sort.split(",")[:MOST_SORTS] if sort else []

@@ -15,7 +15,7 @@ from geodata.viewer_pool import Statement
 from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import row_parameters, visible_layer
-from layers.layer import Layer, Summary
+from layers.layer import Layer, Summary, listed_rows
 from layers.mercator import mercator
 from layers.query_shape import SpatialQuestion, shape_of
 from layers.tile_sql import row_filter
@@ -40,7 +40,8 @@ async def spatial_query(
     statements: list[Statement] = []
     for layer, dataset_ids in asked:
         parameters = shape_parameters(layer, dataset_ids, shape)
-        page = parameters | {"offset": question.offset, "limit": question.limit}
+        limit = listed_rows(layer, question.offset, question.limit)
+        page = parameters | {"offset": question.offset, "limit": limit}
         statements += [(_sums(layer), parameters), (_rows(layer), page)]
     answers = await store.read(viewer, statements)
     return {

@@ -17,7 +17,7 @@
     suppressDragLeaveHidesColumns: true,
     defaultColDef: { sortable: true, resizable: true, suppressHeaderMenuButton: false },
   };
-  let table = null; // {id, grid, chosen, total}
+  let table = null; // {id, grid, chosen, total, listed: rows that there are, that may be scrolled to}
   let timer = null;
 
   const root = () => document.getElementById("feature-table");
@@ -25,7 +25,7 @@
 
   async function open(id) {
     close();
-    const opened = (table = { id, grid: null, chosen: null, total: null });
+    const opened = (table = { id, grid: null, chosen: null, total: null, listed: null });
     if (!ioc.layers.isOn(id)) ioc.layers.turn(id, true);
     root().hidden = false;
     document.body.dataset.table = "open";
@@ -81,6 +81,7 @@
       filter: conditions.length ? conditions : null,
       sort: sorted.map((one) => ({ field: one.colId, descending: one.sort === "desc" })),
       language: ioc.memory.language,
+      at: ioc.mapSwipe.moment() || null,
     };
   }
 
@@ -93,7 +94,8 @@
       const answer = await ask({ offset: startRow, limit: endRow - startRow });
       if (table !== asked) return failCallback();
       table.total = answer.total;
-      successCallback(answer.rows.map((row) => ({ ...row, key: String(row.id) })), answer.total);
+      table.listed = Math.min(answer.total, answer.most ?? answer.total);
+      successCallback(answer.rows.map((row) => ({ ...row, key: String(row.id) })), table.listed);
       root().dataset.state = answer.total ? "filled" : "empty";
       mark();
       say();
@@ -110,8 +112,12 @@
   }
 
   function say() {
-    const { bbox, sort, language, filter } = question();
-    document.getElementById("table-count").textContent = ioc.text("table_count", { count: table.total.toLocaleString("en-US") });
+    const { bbox, sort, language, filter, at } = question();
+    const count = table.total.toLocaleString("en-US");
+    document.getElementById("table-count").textContent = [
+      table.listed < table.total ? ioc.text("table_capped", { count, listed: table.listed.toLocaleString("en-US") }) : ioc.text("table_count", { count }),
+      at && ioc.text("swipe_then", { time: ioc.moments.written(at) }),
+    ].filter(Boolean).join(" · ");
     document.getElementById("table-filter").textContent = filter ? ioc.filters.sentence(layer(), filter) : "";
     document.getElementById("filter-by-table").hidden = !Object.keys(table.grid.api.getFilterModel()).length;
     const link = document.getElementById("table-csv");
@@ -119,6 +125,7 @@
     const parts = new URLSearchParams({ bbox: bbox.map((part) => part.toFixed(7)).join(","), language });
     if (sort.length) parts.set("sort", sort.map((one) => (one.descending ? `-${one.field}` : one.field)).join(","));
     if (filter) parts.set("filter", JSON.stringify(filter));
+    if (at) parts.set("at", at);
     link.href = `/layers/${table.id}/rows.csv?${parts}`;
   }
 
@@ -176,7 +183,7 @@
     mark();
     const asked = table;
     const { position } = await ask({ limit: 1, find: feature.id }).catch(() => ({}));
-    if (table === asked && Number.isInteger(position) && position < table.total) table.grid.api.ensureIndexVisible(position, "middle");
+    if (table === asked && Number.isInteger(position) && position < table.listed) table.grid.api.ensureIndexVisible(position, "middle");
   }
 
   function soon() {
@@ -189,6 +196,7 @@
     ioc.leaflet.on("moveend", soon);
     ioc.on("layers", () => table && (layer() && ioc.layers.isOn(table.id) ? soon() : close()));
     ioc.on("chosen", follow);
+    ioc.on("moment", soon);
     ioc.on("language", () => table && open(table.id));
   }
 

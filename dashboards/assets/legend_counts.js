@@ -17,14 +17,14 @@
     timer = setTimeout(ask, PAUSE);
   }
 
-  const counted = () => ioc.layers.all().filter((layer) => ioc.layers.isOn(layer.id) && !ioc.mapStyle.isBase(layer)).slice(0, 40);
+  const counted = () => ioc.mapSwipe.leftLayers(ioc.layers.all()).filter((layer) => ioc.layers.isOn(layer.id) && !ioc.mapStyle.isBase(layer)).slice(0, 40);
 
   async function ask() {
     asking?.abort();
     asking = new AbortController();
     const layers = Object.fromEntries(counted().map((layer) => [layer.id, ioc.filters.of(layer.id)]));
     try {
-      const answer = Object.keys(layers).length ? await ioc.service.post("/layers/counts", { bbox: bounds(), layers }, { signal: asking.signal }) : { layers: [] };
+      const answer = Object.keys(layers).length ? await ioc.service.post("/layers/counts", { bbox: bounds(), layers, at: ioc.mapSwipe.moment() || null }, { signal: asking.signal }) : { layers: [] };
       counts.clear();
       for (const one of answer.layers) counts.set(one.layer, { total: one.total, classes: new Map(one.classes.map(({ value, count }) => [value, count])) });
       show();
@@ -69,6 +69,7 @@
     await ioc.ready;
     ioc.leaflet.on("moveend", soon);
     ioc.on("layers", soon);
+    ioc.on("moment", soon);
     soon();
   }
 

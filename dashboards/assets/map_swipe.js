@@ -18,6 +18,9 @@
   /** The moment and layers of the side that a place on the screen (pixels from the left) is on. */
   const sideOf = (x) => (layer && x > share * ioc.leaflet.getSize().x ? { at: compared.right, layers: compared.layers } : { at: compared.left, layers: null });
 
+  /** The moment of the left side, whose numbers the legend and the table show; empty for now. */
+  const moment = () => compared.left;
+
   /** The layers as the left side, which is the page's own map, shows them. */
   const leftLayers = (layers) => ioc.moments.layersAt(layers, compared.left);
 
@@ -41,7 +44,10 @@
     compared = { ...NOTHING, ...asked };
     const mine = compared;
     if (compared.left || compared.right) await ioc.moments.load();
-    if (left !== compared.left) ioc.mapView.refresh(ioc.layers.all());
+    if (left !== compared.left) {
+      ioc.mapView.refresh(ioc.layers.all());
+      ioc.tell("moment");
+    }
     if (!isOn()) return remove();
     const style = await rightStyle();
     if (compared !== mine) return undefined;
@@ -63,7 +69,7 @@
     pane.style.zIndex = 250;
     layer = ioc.mapView.another({ style, pane: PANE });
     ioc.leaflet.on("move zoomend resize", clip);
-    document.getElementById("map-frame").append(bar());
+    document.getElementById("map-frame").append(bar(), el("p", { class: "swipe-side", id: "swipe-note", role: "note" }));
   }
 
   function remove() {
@@ -71,7 +77,7 @@
     ioc.leaflet.off("move zoomend resize", clip);
     layer.remove();
     layer = null;
-    document.getElementById("swipe-bar").remove();
+    for (const id of ["swipe-bar", "swipe-note"]) document.getElementById(id).remove();
   }
 
   function bar() {
@@ -123,6 +129,8 @@
     const layers = compared.layers && ioc.text("swipe_layers_count", { count: compared.layers.length });
     const say = (id, parts) => (document.getElementById(id).textContent = parts.filter(Boolean).join(" · "));
     say("swipe-left", [time(compared.left), absent(compared.left)]);
+    document.getElementById("swipe-note").hidden = !(compared.left || compared.right);
+    say("swipe-note", [ioc.text("swipe_note")]);
     say("swipe-right", [time(compared.right), look?.[1], layers, absent(compared.right)]);
   }
 
@@ -163,5 +171,5 @@
     ioc.on("language", () => layer && label());
   }
 
-  ioc.mapSwipe = { start, element, restore, state, sideOf, leftLayers };
+  ioc.mapSwipe = { start, element, restore, state, sideOf, moment, leftLayers };
 })();

@@ -107,6 +107,9 @@ class Conversation:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.client.get(path, headers={"x-account": who, **names})
 
+    async def post(self, path: str, body: Any, who: str = "leader") -> httpx.Response:
+        return await self.client.post(path, json=body, headers={"x-account": who})
+
     async def noticed(self, district: District, change: Callable[[], Any]) -> None:
         """Make a change in the store, and wait until the watch has heard of it."""
         await asyncio.to_thread(change)

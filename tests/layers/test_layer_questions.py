@@ -13,13 +13,9 @@ VIEW = [114.32, 30.535, 114.355, 30.57]
 BOX = dict(zip("wsen", VIEW, strict=True))
 
 
-async def asked(conversation: Conversation, path: str, body: Any, who: str = "leader") -> httpx.Response:
-    return await conversation.client.post(path, json=body, headers={"x-account": who})
-
-
 def post(district: District, path: str, body: Any, who: str = "leader") -> httpx.Response:
     async def one(conversation: Conversation) -> httpx.Response:
-        return await asked(conversation, path, body, who)
+        return await conversation.post(path, body, who)
 
     return district.ask(one)
 
@@ -29,7 +25,7 @@ def all_rows(district: District, layer: str, who: str = "leader", **question: An
         rows = []
         while True:
             body = {"bbox": VIEW, "limit": 400, **question, "offset": len(rows)}
-            answer = (await asked(conversation, f"/layers/{layer}/rows", body, who)).json()
+            answer = (await conversation.post(f"/layers/{layer}/rows", body, who)).json()
             rows += answer["rows"]
             if len(rows) >= answer["total"]:
                 assert len(rows) == answer["total"]
@@ -71,7 +67,7 @@ def test_counts_from_memory_follow_rights_filters_and_versions(
     async def talk(conversation: Conversation) -> None:
         async def total(who: str, conditions: Any = None) -> int:
             body = {"bbox": whole, "layers": {"component": conditions}}
-            return (await asked(conversation, "/layers/counts", body, who)).json()["layers"][0]["total"]
+            return (await conversation.post("/layers/counts", body, who)).json()["layers"][0]["total"]
 
         own = rows_of(own_district, "SELECT count(*) FROM ioc.component WHERE area_code = '420106001'")[0][0]
         lamps = rows_of(own_district, "SELECT count(*) FROM ioc.component WHERE type_code = '01037'")[0][0]
@@ -191,6 +187,35 @@ def test_statistics_by_area_name_the_area_and_where_it_lies(district: District) 
     classes = district.get("/layers/component/statistics?by=class").json()["bars"]
     assert classes[0]["label_zh"] == "市政公用设施"
     assert classes[0]["conditions"] == [["type_code", "starts_with", "01"]]
+
+
+def test_of_what_may_not_be_taken_away_a_view_lists_its_first_rows_only(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layers.layer.MOST_LISTED", 250)
+    west, south, east, north = box = [114.2, 30.4, 114.5, 30.7]
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    drawn = {"layers": ["camera"], "geometry": {"type": "Polygon", "coordinates": [corners]}}
+
+    async def page_through(conversation: Conversation) -> tuple[list[int], list[int]]:
+        seen: list[int] = []
+        found: list[int] = []
+        for offset in range(0, 600, 100):
+            page = {"limit": 100, "offset": offset}
+            rows = (await conversation.post("/layers/camera/rows", {"bbox": box, **page}, "police")).json()
+            assert (rows["total"], rows["most"]) == (600, 250)
+            seen += [row["id"] for row in rows["rows"]]
+            (answer,) = (await conversation.post("/query", drawn | page, "police")).json()["layers"]
+            assert answer["count"] == 600
+            found += [feature["id"] for feature in answer["features"]]
+        return seen, found
+
+    for listed in district.ask(page_through):
+        assert len(listed) == len(set(listed)) == 250
+    everything = post(district, "/layers/camera/rows", {}, "police")
+    assert everything.status_code == 403
+    assert "looked at but not taken away" in everything.json()["detail"]
+    assert post(district, "/layers/component/rows", {}).json()["most"] is None
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,34 @@ def test_a_moment_is_answered_from_what_was_published_then(own_district: Distric
     own_district.ask(story)
 
 
+def test_table_and_legend_follow_the_moment(own_district: District) -> None:
+    box = [114.2, 30.4, 114.5, 30.7]
+
+    async def numbers(conversation: Conversation, at: str | None) -> tuple[int, int, int]:
+        rows = await conversation.post("/layers/component/rows", {"bbox": box, "limit": 500, "at": at})
+        counts = await conversation.post(
+            "/layers/counts", {"bbox": box, "layers": {"component": None, "street": None}, "at": at}
+        )
+        by_layer = {one["layer"]: one["total"] for one in counts.json()["layers"]}
+        assert len(rows.json()["rows"]) == rows.json()["total"]
+        return rows.json()["total"], by_layer["component"], by_layer["street"]
+
+    async def story(conversation: Conversation) -> None:
+        before = moment(own_district)
+        await conversation.noticed(own_district, lambda: reload_components(own_district, 300))
+        assert await numbers(conversation, None) == (300, 300, 14)
+        assert await numbers(conversation, before) == (500, 500, 14)
+        exported = await conversation.get(f"/layers/component/rows.csv?at={quote(before)}")
+        assert len(exported.text.splitlines()) == 501
+        question = {"bbox": box, "at": "2000-01-01T00:00:00+08:00"}
+        assert (await conversation.post("/layers/component/rows", question)).status_code == 404
+        none = await conversation.post("/layers/counts", {**question, "layers": {"component": None}})
+        assert none.json() == {"layers": []}
+        assert (await conversation.post("/layers/component/rows", {"at": "soon"})).status_code == 400
+
+    own_district.ask(story)
+
+
 def test_rights_hold_at_every_moment(own_district: District) -> None:
     async def story(conversation: Conversation) -> None:
         before = moment(own_district)
