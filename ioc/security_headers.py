@@ -23,12 +23,15 @@ def inline_scripts(html: str) -> list[str]:
     return INLINE_SCRIPT.findall(html)
 
 
-def content_policy(hashes: Iterable[str]) -> str:
+def content_policy(hashes: Iterable[str], embed_origins: str = "") -> str:
     """The content security policy of the pages; ``hashes`` name the inline scripts that may run.
+
+    Pages of ``embed_origins`` (by commas or spaces) may show them in a frame, beside the program's own.
 
     Inline styles are allowed: Leaflet, Mantine and the grid set them on elements. Blobs are MapLibre's
     workers and its images.
     """
+    framing = " ".join(["'self'", *embed_origins.replace(",", " ").split()])
     allowed = " ".join(["'self'", *sorted(set(hashes))])
     return "; ".join(
         (
@@ -42,7 +45,7 @@ def content_policy(hashes: Iterable[str]) -> str:
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-ancestors 'self'",
+            f"frame-ancestors {framing}",
         )
     )
 
@@ -56,8 +59,10 @@ class SecurityHeadersMiddleware:
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
-            "x-frame-options": "SAMEORIGIN",
         }
+        # The older header knows no origins; browsers of today heed the policy where both are there.
+        if policy.endswith("frame-ancestors 'self'"):
+            self._headers["x-frame-options"] = "SAMEORIGIN"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/tiles/"):

@@ -72,6 +72,14 @@ class Settings(BaseSettings):
         "0: no limit.",
     )
 
+    embed_origins: str = Field(
+        "",
+        pattern=r"^(https?://[A-Za-z0-9.*-]+(:\d{1,5})?([ ,]+|$))*$",
+        description="Origins whose pages may show this program in a frame, such as "
+        "https://portal.example.gov.cn, comma separated; the sign-in holds there if both belong to one site; "
+        "empty: its own pages only.",
+    )
+
     metrics_token: str | None = Field(
         None,
         repr=False,

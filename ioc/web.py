@@ -94,7 +94,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.add_middleware(StaticFilesMiddleware)
     # Added last, so it is the outermost: refusals of the sign-in carry the headers too.
     hashes = [*map(script_hash, inline_scripts(dash.index_string)), *dash.csp_hashes()]
-    app.add_middleware(SecurityHeadersMiddleware, policy=content_policy(hashes))
+    app.add_middleware(SecurityHeadersMiddleware, policy=content_policy(hashes, settings.embed_origins))
     return app
 
 

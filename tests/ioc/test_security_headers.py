@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from ioc.security_headers import SecurityHeadersMiddleware, content_policy, inline_scripts, script_hash
+from ioc.settings import Settings
 
 
 @pytest.fixture
@@ -28,6 +29,25 @@ def test_every_answer_but_tiles_carries_the_headers(app: FastAPI) -> None:
         assert headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'self'" in headers["content-security-policy"]
     assert "content-security-policy" not in client.get("/tiles/one").headers
+
+
+@pytest.mark.parametrize(
+    ("origins", "ancestors", "older"),
+    [
+        ("", "'self'", "SAMEORIGIN"),
+        ("https://portal.example", "'self' https://portal.example", None),
+        ("https://a.example, http://b.example:8080", "'self' https://a.example http://b.example:8080", None),
+    ],
+)
+def test_only_the_origins_named_may_frame_the_pages(origins: str, ancestors: str, older: str | None) -> None:
+    app = FastAPI()
+    app.add_middleware(
+        SecurityHeadersMiddleware, policy=content_policy([], Settings(embed_origins=origins).embed_origins)
+    )
+    headers = TestClient(app).get("/page").headers
+    rules = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))
+    assert rules["frame-ancestors"] == ancestors
+    assert headers.get("x-frame-options") == older
 
 
 def test_scripts_of_the_page_are_named_and_no_inline_script_beside_them(app: FastAPI) -> None:

@@ -44,6 +44,7 @@ def test_a_file_and_the_environment_are_read(monkeypatch: pytest.MonkeyPatch, tm
         ("IOC_DISTRICT_CODE", "4201"),
         ("IOC_DISTRICT_PROJECTION", "Wuhan"),
         ("IOC_SESSION_HOURS", "0"),
+        ("IOC_EMBED_ORIGINS", "https://portal.example; script-src"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
