@@ -10,6 +10,7 @@ from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
 from layers.layer import Layer
+from layers.lineage_column import lineage_column
 from layers.moment import layer_at
 from layers.problem import NotFoundError
 from layers.record import record, record_columns
@@ -45,7 +46,7 @@ async def feature(
     feature_id: int,
     moment: datetime | None = None,
 ) -> dict[str, Any]:
-    """The feature as GeoJSON in CGCS2000 degrees, with ``title`` and ``record`` beside its geometry.
+    """The feature as GeoJSON in CGCS2000 degrees, with its ``title``, ``record`` and ``lineage``.
 
     ``moment`` asks for the feature as it was published then.
 
@@ -57,9 +58,13 @@ async def feature(
     if not -LARGEST_ID <= feature_id <= LARGEST_ID:
         raise absent
     statement = sql.SQL(
-        "SELECT ST_AsGeoJSON(geom, {digits}, 0), {columns} FROM {relation} WHERE id = %(id)s AND {filter}"
+        """
+        SELECT ST_AsGeoJSON(geom, {digits}, 0), {lineage}, {columns}
+        FROM (SELECT * FROM {relation} WHERE id = %(id)s AND {filter}) AS found
+        """
     ).format(
         digits=sql.Literal(GEOJSON_DIGITS),
+        lineage=lineage_column(layer),
         columns=record_columns(layer),
         relation=layer.relation,
         filter=row_filter(layer),
@@ -68,7 +73,7 @@ async def feature(
     (rows,) = await store.read(viewer, [(statement, parameters)])
     if not rows:
         raise absent
-    geometry, *row = rows[0]
+    geometry, lineage, *row = rows[0]
     title, entries = record(layer, tuple(row))
     return {
         "type": "Feature",
@@ -78,4 +83,5 @@ async def feature(
         "layer": layer.id,
         "title": title,
         "record": entries,
+        "lineage": lineage,
     }

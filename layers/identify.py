@@ -13,6 +13,7 @@ from layers.box import in_box
 from layers.catalogue import Catalogue
 from layers.feature import GEOJSON_DIGITS, visible_layer
 from layers.layer import Layer
+from layers.lineage_column import lineage_column
 from layers.mercator import mercator, metres_per_pixel
 from layers.moment import visible_layers_at
 from layers.record import record, record_columns
@@ -70,7 +71,7 @@ def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, floa
         order = sql.SQL("ST_Distance(geom_3857, {})").format(_POINT)
     statement = sql.SQL(
         """
-        SELECT id, ST_X(place), ST_Y(place), ST_AsGeoJSON(shown, {digits}, 0), {columns}
+        SELECT id, ST_X(place), ST_Y(place), ST_AsGeoJSON(shown, {digits}, 0), {lineage}, {columns}
         FROM (
             SELECT *, ST_PointOnSurface(geom) AS place,
                 CASE WHEN ST_NPoints(geom) <= {most_points} THEN geom END AS shown
@@ -80,6 +81,7 @@ def _statement(layer: Layer, dataset_ids: list[int], position: tuple[float, floa
         """
     ).format(
         digits=sql.Literal(GEOJSON_DIGITS),
+        lineage=lineage_column(layer),
         columns=record_columns(layer),
         most_points=sql.Literal(LINE_POINTS),
         relation=layer.relation,
@@ -99,7 +101,7 @@ _POINT = sql.SQL("ST_SetSRID(ST_MakePoint(%(px)s::float8, %(py)s::float8), 3857)
 
 def _layer_answer(layer: Layer, rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     features = []
-    for feature_id, lon, lat, shown, *row in rows:
+    for feature_id, lon, lat, shown, lineage, *row in rows:
         title, entries = record(layer, tuple(row))
         features.append(
             {
@@ -109,6 +111,7 @@ def _layer_answer(layer: Layer, rows: list[tuple[Any, ...]]) -> dict[str, Any]:
                 "lat": lat,
                 "geometry": json.loads(shown) if shown else None,
                 "record": entries,
+                "lineage": lineage,
             }
         )
     return {

@@ -61,7 +61,7 @@
 
   async function whole(layer, id, moment) {
     const answer = await ioc.service.get(`/features/${layer}/items/${id}${moment ? `?at=${encodeURIComponent(moment)}` : ""}`);
-    return { title: answer.title, geometry: answer.geometry, record: answer.record };
+    return { title: answer.title, geometry: answer.geometry, record: answer.record, lineage: answer.lineage };
   }
 
   /** Opens the record of one known feature, as the search does. */
@@ -92,6 +92,7 @@
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
       ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
+      lineage(feature) || "",
       foot(feature));
   }
 
@@ -129,6 +130,14 @@
 
   /** The unit, unless the formatted text ends with it already. */
   const unitOf = (field) => (field.unit && !textOf(field).endsWith(field.unit) ? el("span", { class: "unit" }, ` ${field.unit}`) : null);
+
+  /** The file and row the record came from; of a feature drawn by hand there is neither. */
+  function lineage(feature) {
+    const from = feature?.lineage;
+    if (!from) return null;
+    const said = { file: from.file, row: from.row, time: ioc.moments.written(from.loaded_at), version: from.version };
+    return el("p", { class: "record-lineage" }, ioc.text(from.row === null ? "lineage_by_hand" : "lineage_of_file", said));
+  }
 
   function foot(feature) {
     if (!shown.at) return "";

@@ -79,6 +79,9 @@ def test_click_opens_the_record_of_what_was_clicked(
     card = page.locator("#record-card")
     expect(card.locator("[data-field=code] dd")).to_have_text(code)
     expect(card.locator("[data-field=code] dt")).not_to_have_text("code")
+    expect(card.locator(".record-lineage")).to_have_text(
+        re.compile(r"来源：城市部件.*\.gpkg 第 \d+ 行 · 装载于 .+ · 版本 \d+")
+    )
     page.wait_for_function("ioc.map.queryRenderedFeatures({ layers: ['highlight-ring'] }).length === 1")
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()

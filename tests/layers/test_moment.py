@@ -165,3 +165,34 @@ def test_a_moment_before_what_is_kept_says_so(own_district: District) -> None:
             assert "must be a moment" in answer.json()["detail"]
 
     own_district.ask(story)
+
+
+def test_a_record_names_the_load_it_came_with(own_district: District) -> None:
+    async def story(conversation: Conversation) -> None:
+        before = moment(own_district)
+        change(own_district, "UPDATE version.component_1 SET source_row = 9 WHERE id = 20", [])
+        await conversation.noticed(own_district, lambda: reload_components(own_district, 30))
+        ((now,),) = rows_of(
+            own_district, "SELECT published_version_id FROM ioc.dataset WHERE code = 'component'"
+        )
+        change(own_district, "UPDATE ioc.component SET source_row = 7 WHERE id = 20", [])
+        change(own_district, "UPDATE ioc.component SET source_row = 8, load_id = 1 WHERE id = 21", [])
+        change(own_district, "UPDATE ioc.component SET source_row = NULL WHERE id = 22", [])
+        item = "/features/component/items"
+        for address, version, row in (
+            (f"{item}/20", now, 7),
+            (f"{item}/20?at={quote(before)}", 1, 9),
+            (f"{item}/21", 1, 8),
+            (f"{item}/22", now, None),
+        ):
+            lineage = (await conversation.get(address)).json()["lineage"]
+            assert (lineage["version"], lineage["row"]) == (version, row), address
+            assert lineage["file"]
+        ((lon, lat),) = rows_of(
+            own_district, "SELECT ST_X(geom), ST_Y(geom) FROM ioc.component WHERE id = 20"
+        )
+        found = (await conversation.get(f"/identify?lon={lon}&lat={lat}&zoom=19&layers=component")).json()
+        (feature,) = [one for one in found["layers"][0]["features"] if one["id"] == 20]
+        assert (feature["lineage"]["version"], feature["lineage"]["row"]) == (now, 7)
+
+    own_district.ask(story)
