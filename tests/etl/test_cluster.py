@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,4 +64,15 @@ def test_no_scheduler_is_said_in_one_sentence(
     write_list(tmp_path, ["A1,一号,114.305,30.505"])
     options = LoadOptions(scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ClusterError, match="does not answer"):
+        run_job(store, degrees_job(tmp_path), tmp_path, options=options)
+
+
+def test_without_distributed_the_part_to_install_is_named(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None in sys.modules makes the import fail as on a machine where it is not installed.
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    write_list(tmp_path, ["A1,一号,114.305,30.505"])
+    options = LoadOptions(scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(ClusterError, match=r"pip install 'ioc\[cluster\]'"):
         run_job(store, degrees_job(tmp_path), tmp_path, options=options)

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from etl.run import LoadOptions, run_job
 from geodata.store import Store
+from ioc.cli import app
 from tests.etl.deliveries import degrees_job, write_list
 
 ROWS = ["A1,一号,114.305,30.505", "A1,重复,114.315,30.505", "A2,二号,114.315,30.515"]
@@ -110,3 +113,38 @@ def test_runs_and_overdue_datasets_are_listed(ioc, store: Store, tmp_path: Path)
     listed = ioc("runs").stdout
     assert "upload steward" in listed
     assert "queued" in listed
+
+
+def test_what_a_version_changes_is_shown_decided_and_traced(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IOC_DATABASE_URL", store.app_url)
+    monkeypatch.setenv("IOC_OWNER_DATABASE_URL", store.owner_url)
+    monkeypatch.setenv("IOC_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def said(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["etl", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    job = degrees_job(tmp_path)
+    with store.owner_connection() as connection:
+        connection.execute(
+            "INSERT INTO ioc.account (name, display_name, roles, areas, sensitivity) "
+            "VALUES ('li', '李', '{steward}', '{*}', 3)"
+        )
+    write_list(tmp_path, ROWS[:1])
+    first = run_job(store, job, tmp_path, options=LoadOptions(loaded_by="wang")).version_id
+    write_list(tmp_path, ["A1,一号,114.305,30.505", "A3,三号,114.31,30.51"])
+    second = run_job(store, job, tmp_path, options=LoadOptions(review=True)).waiting
+    assert f"against version {first}: 1 added, 0 removed, 0 changed" in said("diff", "facility_test")
+    assert "the first version: 1 rows" in said("diff", "facility_test", str(first))
+    refused = said("refuse", "facility_test", str(second), "--as", "li", "--reason", "多了一处")
+    assert f"Version {second} of facility_test is refused" in refused
+    third = run_job(store, job, tmp_path, options=LoadOptions(review=True)).waiting
+    assert "is published" in said("approve", "facility_test", str(third), "--as", "li")
+    with store.owner_connection() as connection:
+        found = connection.execute("SELECT id FROM ioc.facility WHERE code = 'A3'").fetchone()
+    assert found is not None
+    assert f"A3: list.csv, row 3, load {third} (full)" in said("lineage", "facility", str(found[0]))
