@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 SEARCH_ENTRY = "search_entry"
 
 HOLD_LOCK_TIMEOUT = "2s"
-PUBLISH_LOCK_TIMEOUT = "1s"
+PUBLISH_LOCK_TIMEOUT = "1500ms"
+"""Longer than PostgreSQL's deadlock_timeout (1 s), after which an autovacuum gives way to whoever waits."""
 PUBLISH_PAUSE_SECONDS = 2.0
 PUBLISH_ATTEMPTS = 200
 

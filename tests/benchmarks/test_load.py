@@ -13,4 +13,4 @@ def test_the_figure_stands_beside_its_reference(capsys: pytest.CaptureFixture[st
     assert figures["rows"] == 4_200
     assert figures["refused"] > 0
     assert figures["ratio"] == pytest.approx(figures["load_s"] / figures["to_postgis_s"], rel=0.05)
-    assert set(figures["phases"]) == {"read", "normalise", "assign", "check", "load"}
+    assert set(figures["phases"]) == {"read", "normalise", "assign", "check", "load", "compare"}
