@@ -59,6 +59,8 @@ SCRIPTS = (
     "edit_words.js",
     "drawing.js",
     "shape_editing.js",
+    "reason_dialog.js",
+    "edit_conflict.js",
     "review_badge.js",
     "feature_edit.js",
     "query_panel.js",

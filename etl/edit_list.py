@@ -86,6 +86,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
     job_text, before, after = row.pop("job_text"), row.pop("before"), row.pop("after")
     fields = _fields(row["dataset"], job_text)
     row["changes"] = [] if row["kind"] == "photo" else differences(fields, before, after)
+    row["outcome_fields"] = _named(fields, row["outcome_fields"] or [])
     for name in ("before_geometry", "after_geometry"):
         row[name] = json.loads(row[name]) if row[name] else None
     for name in ("proposed_at", "decided_at", "taken_at"):
@@ -101,6 +102,17 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
 def _fields(code: str, job_text: str | None) -> tuple[EditField, ...]:
     job = published_job(code, job_text)
     return tuple(edit_fields(job)) if job else ()
+
+
+def _named(fields: tuple[EditField, ...], names: list[str]) -> list[dict[str, str]]:
+    """Fields of an outcome as people call them; the place (``geom``) is none of the form's."""
+    known = {f"attributes.{f.name}" if f.attribute else f.name: f for f in fields}
+    return [
+        {"name": name, "label_zh": known[name].label_zh, "label_en": known[name].label_en}
+        if name in known
+        else {"name": name}
+        for name in names
+    ]
 
 
 def differences(

@@ -111,6 +111,7 @@ class RunningServer:
     address: str
     passwords: dict[str, str]
     store: Store
+    process: subprocess.Popen[str]
 
     def client(self, name: str) -> httpx.Client:
         """A signed-in HTTP client of one of the demo accounts."""
@@ -149,23 +150,31 @@ def demo_store(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def server(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[RunningServer]:
     """`ioc up --demo` as a process of its own on a free port."""
-    with (
-        cloned_store(postgis, demo_database) as cloned,
-        tempfile.TemporaryDirectory(prefix="ioc-server-") as folder,
-    ):
+    with cloned_store(postgis, demo_database) as cloned, running_server(cloned) as running:
+        yield running
+
+
+@contextmanager
+def running_server(store: Store) -> Iterator[RunningServer]:
+    """The program on a store that holds the demo district; ended, if it has not ended, at the end."""
+    with tempfile.TemporaryDirectory(prefix="ioc-server-") as folder:
         environment = os.environ | {
-            "IOC_DATABASE_URL": cloned.app_url,
-            "IOC_OWNER_DATABASE_URL": cloned.owner_url,
+            "IOC_DATABASE_URL": store.app_url,
+            "IOC_OWNER_DATABASE_URL": store.owner_url,
             "IOC_DATA_DIR": folder,
             "IOC_PORT": "0",
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "ioc", "up", "--demo", "--scale", str(DEMO_SCALE)]
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        # A group of its own: a test that kills the program kills all of its processes.
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
             try:
                 address = _announced_address(process)
                 accounts = json.loads((Path(folder) / "demo_accounts.json").read_text(encoding="utf-8"))
-                yield RunningServer(address, {a["name"]: a["password"] for a in accounts}, cloned)
+                passwords = {a["name"]: a["password"] for a in accounts}
+                yield RunningServer(address, passwords, store, process)
             finally:
                 process.send_signal(signal.SIGINT)
                 process.communicate(timeout=30)

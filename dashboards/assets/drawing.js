@@ -82,7 +82,8 @@
 
   function pressed(event) {
     if (!drawn || event.target.closest?.("input, textarea, select")) return;
-    const act = { Escape: cancel, Enter: finish, Backspace: back }[event.key];
+    const undo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+    const act = undo ? back : { Escape: cancel, Enter: finish, Backspace: back }[event.key];
     if (!act || (event.key === "Enter" && event.target.closest?.("button"))) return;
     event.preventDefault();
     event.stopPropagation();

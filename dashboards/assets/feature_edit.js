@@ -57,7 +57,7 @@
         say(answer.accepted ? "photo_kept" : "photo_sent");
         again(feature);
       } catch (problem) {
-        ioc.banner.show("problem_answer", "bad", problem.message);
+        fail(problem);
       }
     };
     const input = el("input", { type: "file", id: "edit-photo-file", class: "visually-hidden", accept: "image/jpeg,image/png,image/webp", "aria-label": text("photo"), onchange: send });
@@ -66,14 +66,14 @@
 
   function history(feature, answer) {
     const undo = async (edit) => {
-      const reason = window.prompt(text("undo_why"));
+      const reason = await ioc.reasonDialog.ask(text("undo_why"), `${text(`kind_${edit.kind}`)} ${edit.title || edit.code}：${edit.reason}`, text("undo"));
       if (!reason) return;
       try {
         const done = await ioc.service.post(`/edits/${edit.id}/undo`, { reason });
         say(done.accepted ? "undone" : "sent");
         again(feature);
       } catch (problem) {
-        ioc.banner.show("problem_answer", "bad", problem.message);
+        fail(problem);
       }
     };
     return el("details", { class: "edit-history", id: "edit-history" },
@@ -85,6 +85,10 @@
         ioc.edits.changes(edit),
         edit.state === "accepted" && answer.may_propose ? el("button", { type: "button", class: "text-button edit-undo", onclick: () => undo(edit) }, text("undo")) : null))));
   }
+
+  /** A refusal in the page's own words where it has any. */
+  const told = (problem) => (problem.fault ? ioc.text(`review_fault_${problem.fault}`) : problem.message);
+  const fail = (problem) => ioc.banner.show("problem_answer", "bad", told(problem));
 
   const say = (key) => {
     ioc.banner.show(`edit_${key}`, "info");
@@ -103,7 +107,7 @@
 
   function begin({ kind, feature, answer, target, geometry }) {
     finishShape();
-    draft = { kind: kind === "move" ? "change" : kind, feature, target, fields: (answer || target).fields, values: { ...answer?.values }, revision: answer?.revision, review: (answer || target).review, geometry: geometry || null, original: answer?.geometry, problems: [], reason: "", state: "open" };
+    draft = { kind: kind === "move" ? "change" : kind, feature, target, fields: (answer || target).fields, values: { ...answer?.values }, base: { ...answer?.values }, revision: answer?.revision, review: (answer || target).review, geometry: geometry || null, original: answer?.geometry, problems: [], reason: "", state: "open" };
     draw();
     if (kind === "move" || kind === "add") editShape();
     if (kind !== "move") panel().querySelector("input:not([type=file]), select, textarea")?.focus();
@@ -123,6 +127,8 @@
     });
   }
 
+  const isPoint = () => (draft.geometry || draft.original)?.type.endsWith("Point");
+
   const finishShape = () => ioc.shapeEditing.end();
 
   let timer = null;
@@ -138,21 +144,48 @@
 
   async function check() {
     const asked = draft;
-    if (!draft || draft.kind === "remove" || draft.state === "busy") return;
+    if (!draft || draft.kind === "remove" || draft.present || draft.state === "busy") return undefined;
     try {
       const answer = await ioc.service.post("/edits", message(true));
-      if (draft !== asked || draft.state === "busy") return;
+      if (draft !== asked || draft.state === "busy") return undefined;
       draft.problems = answer.problems;
     } catch (problem) {
+      if (draft !== asked) return undefined;
+      return refused(problem);
+    }
+    return drawProblems();
+  }
+
+  /** The form stays as it is; where somebody else has changed the feature, what they changed is shown above it. */
+  async function refused(problem) {
+    const asked = draft;
+    draft.state = "open";
+    draft.problems = [{ severity: "error", field: null, reason_zh: told(problem), reason_en: told(problem) }];
+    if (problem.fault === "changed" && draft.feature) {
+      const present = await ioc.service.get(`/edits/features/${draft.feature.layer}/${draft.feature.id}`).catch(() => ({ may_propose: false }));
       if (draft !== asked) return;
-      draft.problems = [{ severity: "error", field: null, reason_zh: problem.message, reason_en: problem.message }];
+      finishShape();
+      draft.present = present;
+      drawConflict();
     }
     drawProblems();
+  }
+
+  function drawConflict() {
+    panel().querySelector(".edit-conflict")?.remove();
+    if (!draft.present) return;
+    const goOn = () => {
+      draw();
+      check();
+    };
+    document.getElementById("edit-form").prepend(ioc.editConflict.notice(draft, goOn));
+    panel().querySelector(".edit-conflict button")?.focus();
   }
 
   async function send(event) {
     event.preventDefault();
     const { feature } = draft;
+    if (draft.present) return document.getElementById("edit-go-on")?.focus();
     draft.state = "busy";
     drawProblems();
     try {
@@ -165,9 +198,7 @@
       say(answer.accepted ? "done" : "sent");
       return await again(feature);
     } catch (problem) {
-      draft.state = "open";
-      draft.problems = [{ severity: "error", field: null, reason_zh: problem.message, reason_en: problem.message }];
-      return drawProblems();
+      return refused(problem);
     }
   }
 
@@ -176,16 +207,42 @@
     if (!draft) return panel().replaceChildren();
     const title = draft.feature?.title || ioc.named(draft.target, "title");
     const open = draft.fields.filter((field) => field.origin === "hand" && !(draft.feature && field.key));
-    return panel().replaceChildren(
+    panel().replaceChildren(
       el("div", { class: "panel-head" }, el("div", { class: "record-title" }, el("p", { class: "quiet" }, text(`kind_${draft.kind}`)), el("h2", {}, title)),
         ioc.layerPanel.iconButton("close", text("cancel"), close, { id: "close-edit" })),
       el("form", { class: "edit-form", id: "edit-form", onsubmit: send },
+        draft.target?.classes.length ? classRow() : null,
         ...(draft.kind === "remove" ? [el("p", { class: "edit-note" }, text("remove_note"))] : open.map(row)),
-        ...(draft.kind === "remove" ? [] : [el("div", { class: "edit-place" }, el("span", {}, text("place")), button("shape", editShape), el("small", { class: "edit-problem", "data-problem": "geom" }))]),
+        ...(draft.kind === "remove" ? [] : [el("div", { class: "edit-place" }, el("span", {}, text("place")), button("shape", editShape), isPoint() ? null : el("small", {}, text("shape_help")), el("small", { class: "edit-problem", "data-problem": "geom" }))]),
         el("label", { class: "edit-reason" }, text("reason"), el("textarea", { name: "reason", required: true, maxlength: 500, rows: 2, oninput: (event) => (draft.reason = event.target.value) })),
         el("div", { class: "edit-problems", id: "edit-problems", role: "alert" }),
         el("div", { class: "edit-foot" }, el("button", { type: "submit", class: "edit-send", id: "edit-send" }, text(draft.review ? "send" : "save")),
           el("button", { type: "button", class: "text-button", onclick: close }, text("cancel")))));
+    panel().querySelector("textarea").value = draft.reason;
+    drawConflict();
+    return drawProblems();
+  }
+
+  /** Chooses a component's class; its code is the next free number there, its name the class's where none is given. */
+  function classRow() {
+    const choose = async (event) => {
+      const asked = draft;
+      const chosen = draft.target.classes.find((one) => one.value === event.target.value);
+      if (!chosen) return;
+      const [lon, lat] = draft.geometry.coordinates.flat(Infinity);
+      try {
+        const { code } = await ioc.service.get(`/edits/codes/${draft.target.layer}?${new URLSearchParams({ type_code: chosen.value, lon, lat })}`);
+        if (draft !== asked) return;
+        if (!draft.values.name || draft.target.classes.some((one) => one.zh === draft.values.name)) draft.values.name = chosen.zh;
+        draft.values.code = code;
+        for (const name of ["name", "code"]) document.getElementById(`edit-field-${name}`).value = draft.values[name];
+        check();
+      } catch (problem) {
+        fail(problem);
+      }
+    };
+    return el("label", {}, el("span", {}, text("class")), el("select", { id: "edit-class", onchange: choose }, el("option", { value: "" }, "—"),
+      draft.target.classes.map((one) => el("option", { value: one.value }, `${one[ioc.memory.language]} ${one.value}`))));
   }
 
   function row(field) {
@@ -223,7 +280,7 @@
       }
     }
     document.getElementById("edit-problems").replaceChildren(...rest.map((problem) => el("p", { class: "edit-problem", "data-severity": problem.severity }, reason(problem))));
-    document.getElementById("edit-send").disabled = draft.state === "busy" || draft.problems.some((problem) => problem.severity === "error");
+    document.getElementById("edit-send").disabled = draft.state === "busy" || Boolean(draft.present) || draft.problems.some((problem) => problem.severity === "error");
   }
 
   /* adding */
@@ -255,6 +312,7 @@
       event.preventDefault();
       close();
     }, true);
+    ioc.shapeEditing.start();
     const answer = await ioc.service.getAtLast("/edits/targets");
     targets = answer.targets;
     build();

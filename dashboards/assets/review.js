@@ -78,7 +78,7 @@
       el("h2", {}, `${ioc.text(`edit_kind_${chosen.kind}`)} ${chosen.title || chosen.code}`, el("small", {}, ` ${chosen.code}`)),
       el("p", {}, el("b", {}, chosen.proposer), ` ${ioc.edits.when(chosen.proposed_at)}：${chosen.reason}`),
       chosen.decider ? el("p", {}, `${ioc.text(`edit_state_${chosen.state}`)}：${chosen.decider} ${ioc.edits.when(chosen.decided_at)} ${chosen.decision_note || ""}`) : null,
-      chosen.outcome === "conflict" ? el("p", { class: "warn" }, text("conflict", { fields: (chosen.outcome_fields || []).join("、") })) : null,
+      chosen.outcome === "conflict" ? el("p", { class: "warn" }, text("conflict", { fields: chosen.outcome_fields.map((one) => (one.name === "geom" ? ioc.text("edit_place") : ioc.named(one, "label") || one.name)).join(ioc.memory.language === "zh" ? "、" : ", ") })) : null,
       chosen.photo ? el("img", { class: "review-photo", src: `/edits/${chosen.id}/photo`, alt: chosen.reason }) : null,
       ioc.edits.changes(chosen),
       chosen.kind !== "photo" ? el("div", { id: "review-map" }) : null,

@@ -5,9 +5,10 @@
   const RETRY_SECONDS = [2, 5, 10, 20, 30];
 
   class ServiceProblem extends Error {
-    constructor(message, status) {
+    constructor(message, status, fault) {
       super(message);
       this.status = status;
+      this.fault = fault; // a refusal by name, where the page has words of its own for it
     }
   }
 
@@ -31,7 +32,7 @@
     if (!response.ok) {
       const problem = await response.json().catch(() => ({}));
       const detail = problem.detail || problem.title || response.statusText;
-      throw new ServiceProblem(ioc.text("problem_answer", { status: response.status, detail }), response.status);
+      throw new ServiceProblem(ioc.text("problem_answer", { status: response.status, detail }), response.status, problem.fault);
     }
     return response.status === 204 ? null : response.json();
   }

@@ -60,3 +60,21 @@ def test_the_other_pages(server: Any, page: Page) -> None:
         for theme in ("night", "day"):
             show(page, theme)
             assert serious(page) == [], f"{path} by {theme}"
+
+
+def test_the_review_queue(server: Any, page: Page) -> None:
+    with server.store.owner_connection() as connection:
+        (component,) = connection.execute(
+            "SELECT id FROM ioc.component ORDER BY code DESC LIMIT 1"
+        ).fetchone()
+    with server.client("urban") as urban:
+        form = urban.get(f"/edits/features/component/{component}").json()
+        change = {"layer": "component", "feature": component, "kind": "change", "values": {"note": "无障碍"}}
+        sent = urban.post("/edits", json={**change, "reason": "核实", "revision": form["revision"]}).json()
+    page.goto(server.address + "/review")
+    page.wait_for_selector("#review-map[data-state=complete]")
+    for theme in ("night", "day"):
+        show(page, theme)
+        assert serious(page) == []
+    with server.client("urban") as urban:
+        urban.post("/edits/decisions", json={"ids": [sent["edit"]], "decision": "withdrawn"})

@@ -1,5 +1,7 @@
 """A hydrant drawn on the map by one account, accepted by another, seen by all, photographed, and undone."""
 
+import re
+
 import httpx
 from playwright.sync_api import Page, expect
 
@@ -10,6 +12,7 @@ from tests.etl.test_photo import PNG, SECRET
 
 PLACE = (114.3308, 30.5516)
 CODE = "42010601001987654"
+CLASS = "供水井盖 01001"
 
 
 def component_at(client: httpx.Client) -> list[dict]:
@@ -27,6 +30,11 @@ def fill_and_send(page: Page) -> None:
     click_on(page, *PLACE)
     expect(page.locator("[data-problem=code]")).to_contain_text("未填写")
     expect(page.locator("#edit-send")).to_be_disabled()
+    page.select_option("#edit-class", label=CLASS)
+    expect(page.locator("#edit-field-name")).to_have_value(CLASS.split()[0])
+    suggested = page.locator("#edit-field-code")
+    expect(suggested).to_have_value(re.compile(r"42010601001\d{6}"))
+    expect(page.locator("[data-problem=code]")).to_be_empty()
     page.fill("#edit-field-name", "消火栓")
     page.fill("#edit-field-code", "123")
     expect(page.locator("[data-problem=code]")).to_contain_text("123")
@@ -86,8 +94,16 @@ def test_a_drawn_hydrant_is_reviewed_seen_photographed_and_undone(
     expect(picture).to_be_visible()
     assert picture.evaluate("async (image) => { await image.decode(); return image.naturalHeight; }") == 2
     desk.locator("#edit-history summary").click()
-    desk.once("dialog", lambda dialog: dialog.accept("重复登记"))
     desk.locator("#edit-history li", has_text="新增").locator(".edit-undo").click()
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#reason-dialog")).to_have_count(0)
+    expect(desk.locator("#record-card")).to_be_visible()
+    desk.locator("#edit-history li", has_text="新增").locator(".edit-undo").click()
+    desk.click("#reason-send")
+    expect(desk.locator("#reason-dialog")).to_be_visible()
+    desk.keyboard.type("重复登记")
+    desk.keyboard.press("Tab")
+    desk.keyboard.press("Enter")
     expect(desk.locator("#banner")).to_contain_text("已撤销")
     assert component_at(planner) == []
     history = steward.get("/edits", params={"dataset": "component"}).json()["edits"]
@@ -96,3 +112,55 @@ def test_a_drawn_hydrant_is_reviewed_seen_photographed_and_undone(
         ("photo", "accepted"),
         ("add", "undone"),
     ]
+
+
+def test_a_pipe_gets_and_loses_vertices_and_a_change_made_meanwhile_is_shown(
+    open_map: OpenMap, server: RunningServer
+) -> None:
+    with server.store.owner_connection() as connection:
+        row = connection.execute(
+            "SELECT id, ST_X(ST_Centroid(geom)), ST_Y(ST_Centroid(geom)) FROM ioc.pipe_segment "
+            "WHERE ST_NPoints(geom) = 2 ORDER BY abs(ST_Length(geom::geography) - 20) LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    pipe, *place = row
+    water, steward = server.client("water"), server.client("steward")
+    page = open_map("water")
+    look(page, place[0], place[1], 20)
+    page.evaluate(
+        "([id, lon, lat]) => ioc.recordCard.open('pipe_segment', id, '管线', { lon, lat })", [pipe, *place]
+    )
+    page.click("#edit-move")
+    vertices, middles = page.locator(".edit-handle:not(.edit-between)"), page.locator(".edit-between")
+    expect(vertices).to_have_count(2)
+    middles.click()
+    expect(vertices).to_have_count(3)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Control+z")
+    expect(vertices).to_have_count(3)
+    page.keyboard.press("Control+z")
+    expect(vertices).to_have_count(2)
+    middles.click()
+    page.keyboard.press("Delete")
+    expect(vertices).to_have_count(2)
+    page.keyboard.press("Delete")
+    expect(vertices).to_have_count(2)
+
+    form = water.get(f"/edits/features/pipe_segment/{pipe}").json()
+    change = {"layer": "pipe_segment", "feature": pipe, "kind": "change", "reason": "核实"}
+    sent = water.post(
+        "/edits", json={**change, "values": {"owner": "区水务局"}, "revision": form["revision"]}
+    ).json()
+    decided = steward.post("/edits/decisions", json={"ids": [sent["edit"]], "decision": "accepted"}).json()
+    assert decided["results"] == [{"id": sent["edit"], "done": True}]
+    page.fill("#edit-field-note", "我的备注")
+    expect(page.locator("#edit-conflict [data-change=owner] .is")).to_have_text("区水务局")
+    expect(page.locator("#edit-send")).to_be_disabled()
+    page.click("#edit-go-on")
+    expect(page.locator("#edit-field-note")).to_have_value("我的备注")
+    expect(page.locator("#edit-field-owner")).to_have_value("区水务局")
+    page.fill("textarea[name=reason]", "补录")
+    page.click("#edit-send")
+    expect(page.locator("#edit-panel")).to_be_hidden()
+    history = water.get(f"/edits/features/pipe_segment/{pipe}").json()["history"]
+    assert [c["name"] for c in history[0]["changes"]] == ["note"]
