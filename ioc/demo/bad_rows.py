@@ -50,17 +50,19 @@ def spoil(
     shapes: np.ndarray,
     plan: dict[str, tuple[int, Spoiler]],
     rng: np.random.Generator,
+    busy: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Copies of table and shapes, with `plan` (rule → how many, how) carried out on random rows."""
+    """Copies of table and shapes, with `plan` (rule → how many, how) carried out on random rows.
+
+    Rows that are `busy` (True) have a fault already or lie beside one, and stay as they are.
+    """
     table, shapes = table.copy(), shapes.copy()
     total = sum(number for number, _ in plan.values())
     # Rows stand well apart, and the row before each stays sound: duplicates repeat it.
-    places = (
-        np.sort(
-            rng.choice(np.arange(1, len(table) // 2), min(total, max(0, len(table) // 2 - 1)), replace=False)
-        )
-        * 2
-    )
+    free = np.arange(1, len(table) // 2) * 2
+    if busy is not None:
+        free = free[~(busy[free] | busy[free - 1])]
+    places = np.sort(rng.choice(free, min(total, len(free)), replace=False))
     rules = [(rule, how) for rule, (number, how) in plan.items() for _ in range(number)]
     for row, (rule, how) in zip(places, rules, strict=False):
         column, value = how(table, shapes, int(row))

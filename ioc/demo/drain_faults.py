@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import shapely
 
-from ioc.demo.drain_layout import SEWER, STORM
+from ioc.demo.drain_layout import COMBINED, SEWER, STORM
 from ioc.demo.drains import SIZES, Drains
+from ioc.demo.landscape import points_at
 
 HAZARDS, MISCONNECTIONS = 831, 2632
 REVERSED, NARROWED = "逆坡", "大管接小管"
@@ -19,6 +20,8 @@ SEEN = (
 )  # fmt: skip
 # Directions tried for a short pipe, and how far it keeps from others of its kind (metres).
 DIRECTIONS, CLEARANCE = 24, 0.7
+# How far the lower end of a reversed pipe comes to lie above the upper one (metres).
+HIGHEST_RISE = 0.22
 GRADES = ("轻微", "中等", "严重", "重大")
 
 
@@ -74,7 +77,7 @@ def _fault(drains: Drains, category: str, kind: str, code: str, grade: int, segm
 def _reversible(drains: Drains, sound: int) -> np.ndarray:
     """Segments deep enough for their lower end to be raised above the upper one."""
     cover = drains.ground[drains.bottom] - drains.invert_top - drains.diameter / 1000
-    return np.flatnonzero((cover[:sound] > 0.75) & (drains.lengths[:sound] > 12))
+    return np.flatnonzero((cover[:sound] > 0.75 + HIGHEST_RISE) & (drains.lengths[:sound] > 12))
 
 
 def _narrowable(drains: Drains, sound: int) -> np.ndarray:
@@ -88,7 +91,7 @@ def _narrowable(drains: Drains, sound: int) -> np.ndarray:
 
 def _spoil(drains: Drains, kind: str, segment: int, rng: np.random.Generator) -> None:
     if kind == REVERSED:
-        rise = round(float(rng.uniform(0.05, 0.22)), 3)
+        rise = round(float(rng.uniform(0.05, HIGHEST_RISE)), 3)
         drains.invert_bottom[segment] = round(float(drains.invert_top[segment]) + rise, 3)
         return
     arriving = drains.diameter[drains.bottom == drains.top[segment]].max()
@@ -101,9 +104,13 @@ def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[D
     lowest = np.full(len(drains.ground), np.inf)
     np.minimum.at(lowest, drains.top, drains.invert_top)
     manhole = np.isin(drains.fixture, ("雨水井", "污水井")) & (drains.ground - lowest > 1.4)
+    # Rain may go into combined drains.
+    manhole[drains.top[drains.subclass == COMBINED]] = False
     chosen = []
     for system, number in ((SEWER, into_sewer), (STORM, count - into_sewer)):
+        other = STORM if system == SEWER else SEWER
         candidates = np.flatnonzero(manhole & (drains.system == system))
+        candidates = candidates[_clear_of(drains, other, drains.position[candidates])]
         picked = rng.choice(candidates, number, replace=number > len(candidates))
         chosen.append(np.sort(picked))
     host = np.concatenate(chosen)
@@ -137,6 +144,20 @@ def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[D
     ]
 
 
+def _clear_of(drains: Drains, system: str, position: np.ndarray) -> np.ndarray:
+    """Which positions keep clear of all pipes of a system."""
+    laid = shapely.STRtree(_courses(drains, np.flatnonzero(drains.subclass == system)))
+    near, _ = laid.query(points_at(position), predicate="dwithin", distance=CLEARANCE)
+    clear = np.ones(len(position), dtype=bool)
+    clear[near] = False
+    return clear
+
+
+def _courses(drains: Drains, pipes: np.ndarray) -> np.ndarray:
+    ends = np.stack([drains.position[drains.top[pipes]], drains.position[drains.bottom[pipes]]], axis=1)
+    return np.asarray(shapely.linestrings(ends), dtype=object)
+
+
 def _free_ends(
     drains: Drains, host: np.ndarray, kind: np.ndarray, reach: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
@@ -148,11 +169,7 @@ def _free_ends(
     lines = np.asarray(shapely.linestrings(ends.reshape(-1, 2, 2))).reshape(len(host), DIRECTIONS)
     taken = np.zeros(lines.shape, dtype=bool)
     for system in (STORM, SEWER):
-        pipes = np.flatnonzero(drains.subclass == system)
-        courses = np.stack(
-            [drains.position[drains.top[pipes]], drains.position[drains.bottom[pipes]]], axis=1
-        )
-        laid = np.asarray(shapely.linestrings(courses), dtype=object)
+        laid = _courses(drains, np.flatnonzero(drains.subclass == system))
         mine = np.flatnonzero(kind == system)
         near, _ = shapely.STRtree(laid).query(lines[mine].ravel(), predicate="dwithin", distance=CLEARANCE)
         taken[mine[near // DIRECTIONS], near % DIRECTIONS] = True

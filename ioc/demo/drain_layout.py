@@ -20,6 +20,10 @@ CLIMB = 400.0
 # No drain climbs a hill between two junctions, nor goes over a crest between them (metres).
 HIGHEST_CLIMB, HIGHEST_CREST = 3.0, 1.5
 STORM, SEWER, COMBINED = "YS", "WS", "HS"
+# Pipes of one system that are not joined keep so far from each other (metres).
+CLEARANCE = 1.0
+# No pipe runs below ground that rises by so much from its upper to its lower end (metres).
+CLIFF = 8.0
 # Combined drains are left only in lanes of the old town.
 OLD_TOWN = ("420106005", "420106006", "420106007", "420106008")
 
@@ -145,3 +149,44 @@ def usable_edges(landscape: Landscape, network: RoadNetwork, ground: Floats) -> 
         )
         usable &= landscape.ground(middle[:, 0], middle[:, 1]) < ends + HIGHEST_CREST
     return usable
+
+
+def clear_of_each_other(position: Floats, ground: Floats, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Which pipes stay when those go that climb a cliff or pass close by another, and all that is above them.
+
+    Of two that pass within a metre without being joined the one goes that has less above it.
+    """
+    order = downstream_order(top, bottom, len(position))
+    above = np.zeros(len(position))
+    for index in order:
+        above[bottom[index]] += above[top[index]] + 1
+    lines = np.asarray(shapely.linestrings(np.stack([position[top], position[bottom]], axis=1)))
+    one, other = shapely.STRtree(lines).query(lines, predicate="dwithin", distance=CLEARANCE)
+    ends = np.stack([top, bottom], axis=1)
+    apart = (one < other) & ~(ends[one][:, :, None] == ends[other][:, None, :]).any(axis=(1, 2))
+    gone = ground[bottom] - ground[top] > CLIFF
+    for a, b in zip(one[apart], other[apart], strict=True):
+        if not (gone[a] or gone[b]):
+            gone[a if above[top[a]] <= above[top[b]] else b] = True
+    dry = np.zeros(len(position), dtype=bool)
+    for index in order[::-1]:
+        gone[index] |= dry[bottom[index]]
+        dry[top[index]] = gone[index]
+    return ~gone
+
+
+def downstream_order(top: np.ndarray, bottom: np.ndarray, nodes: int) -> np.ndarray:
+    """Segments from the tips downwards: every one after all that flow into it."""
+    out = np.full(nodes, -1)
+    out[top] = np.arange(len(top))
+    depth = np.zeros(len(top), dtype=int)
+    following = out[bottom]
+    active = np.arange(len(top))
+    hops = following.copy()
+    while True:
+        active = active[hops[active] >= 0]
+        if len(active) == 0:
+            break
+        depth[active] += 1
+        hops[active] = following[hops[active]]
+    return np.argsort(-depth, kind="stable")

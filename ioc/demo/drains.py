@@ -11,6 +11,8 @@ from ioc.demo.drain_layout import (
     SEWER,
     STORM,
     Tree,
+    clear_of_each_other,
+    downstream_order,
     drain_tree,
     find_outfalls,
     prune,
@@ -23,7 +25,7 @@ from ioc.demo.roads import LANE, RoadNetwork
 
 # Wanted lengths at scale 1 in metres: 256 km along roads and 430 km in communities, after the misconnections.
 ROAD_LENGTH = {STORM: 145_000.0, SEWER: 106_000.0}
-LANE_LENGTH = {STORM: 240_000.0, SEWER: 179_000.0}
+LANE_LENGTH = {STORM: 242_000.0, SEWER: 179_000.0}
 SPACING = 32.0
 SIZES = np.array([300, 400, 500, 600, 800, 1000, 1200, 1500, 1800, 2000, 2200])
 # Metres of drain above, from which on the next size is laid.
@@ -220,7 +222,11 @@ def _one_system(
         )
     position = np.round(position, 3)
     ground = np.round(landscape.ground(position[:, 0], position[:, 1]), 3)
-    order = _downstream_order(top, bottom, len(position))
+    stays = clear_of_each_other(position, ground, top, bottom)
+    used, ends = np.unique(np.concatenate([top[stays], bottom[stays]]), return_inverse=True)
+    position, ground, road, segment_road = position[used], ground[used], road[used], segment_road[stays]
+    top, bottom = np.split(ends, 2)
+    order = downstream_order(top, bottom, len(position))
     top, bottom, segment_road = top[order], bottom[order], segment_road[order]
     combined = _combined(grown.system, network, segment_road, position, top, bottom, street_of)
     length = np.hypot(*(position[bottom] - position[top]).T)
@@ -250,7 +256,8 @@ def _to_the_water(
     for node, (here, there) in zip(last, shore, strict=True):
         away = float(np.hypot(*(there - here)))
         steps = int(np.ceil((away + 4.0) / 35.0))
-        onward = (there - here) / away if away > 0.5 else np.array([1.0, 0.0])
+        course = here - position[top[bottom == node][0]]
+        onward = (there - here) / away if away > 0.5 else course / np.hypot(*course)
         target = there + onward * 4.0
         points = here + (target - here) * (np.arange(1, steps + 1) / steps)[:, None]
         numbers = count + np.arange(steps)
@@ -264,23 +271,6 @@ def _to_the_water(
         np.vstack([position, *added]), np.concatenate([road, owner]), np.concatenate([top, *tops]),
         np.concatenate([bottom, *bottoms]), np.concatenate([segment_road, owner]),
     )  # fmt: skip
-
-
-def _downstream_order(top: np.ndarray, bottom: np.ndarray, nodes: int) -> np.ndarray:
-    """Segments from the tips downwards: every one after all that flow into it."""
-    out = np.full(nodes, -1)
-    out[top] = np.arange(len(top))
-    depth = np.zeros(len(top), dtype=int)
-    following = out[bottom]
-    active = np.arange(len(top))
-    hops = following.copy()
-    while True:
-        active = active[hops[active] >= 0]
-        if len(active) == 0:
-            break
-        depth[active] += 1
-        hops[active] = following[hops[active]]
-    return np.argsort(-depth, kind="stable")
 
 
 def _combined(
@@ -339,7 +329,7 @@ def _levels(
         above, below = top[index], bottom[index]
         shallow = ground[above] - LEAST_COVER - size[index]
         start = min(arriving[above], shallow)
-        if ground[above] - start > DEEPEST and np.isfinite(arriving[above]):
+        if max(ground[above], ground[below]) - start > DEEPEST and np.isfinite(arriving[above]):
             start = ground[above] - AFTER_LIFT - size[index]
             lifts[above] = True
         end = min(start - max(slope[index] * length[index], 0.004), ground[below] - LEAST_COVER - size[index])

@@ -17,6 +17,7 @@ from ioc.demo.base_map import base_map_layers
 from ioc.demo.district import DemoDistrict
 from ioc.demo.handover_water import fault_table, pipe_tables, station_sheets
 from ioc.demo.landscape import Floats, points_at, to_degrees
+from ioc.demo.pipe_faults import PipeSpoiler
 
 CIVIL, CENTRE, URBAN, WATER = "区民政局", "区城市运行管理中心", "区城管执法局", "区水务局"
 POLICE, PLANNING = "公安分局", "自然资源和规划分局"
@@ -40,11 +41,17 @@ class HandOver:
     drain_faults: list[dict[str, str]]
 
     def table(
-        self, file: str, layer: str, table: pd.DataFrame, shapes: np.ndarray, plan: Plan | None = None
+        self,
+        file: str,
+        layer: str,
+        table: pd.DataFrame,
+        shapes: np.ndarray,
+        plan: Plan | None = None,
+        busy: np.ndarray | None = None,
     ) -> Table:
-        """The table with the rows of `plan` spoilt, noted in the manifest."""
+        """The table with the rows of `plan` spoilt, noted in the manifest; `busy` rows are left alone."""
         if plan:
-            table, shapes = spoil(self.seeded, file, layer, table, shapes, plan, self.rng)
+            table, shapes = spoil(self.seeded, file, layer, table, shapes, plan, self.rng, busy)
         self.counts.setdefault(file, {})[layer] = len(table)
         return table, shapes
 
@@ -157,7 +164,10 @@ def _components(out: HandOver) -> None:
 def _water(out: HandOver) -> None:
     district = out.district
     pipes = pipe_tables(district, out.rng)
-    file = f"{WATER}/排水管线_管点.shp"
+    files = f"{WATER}/排水管线_管点.shp", f"{WATER}/排水管线_管线段.shp"
+    spoiler = PipeSpoiler(district, pipes, out.seeded, files, out.rng)
+    spoilt = spoiler.spoil()
+    busy = _padded(spoiler.busy_nodes, len(spoilt.nodes)), _padded(spoiler.busy_segments, len(spoilt.lines))
     plan: Plan = {
         bad_rows.DUPLICATE: (6, bad_rows.repeat_previous("WTDH")),
         bad_rows.OUTSIDE: (4, bad_rows.moved(31_000.0, -12_000.0)),
@@ -165,8 +175,9 @@ def _water(out: HandOver) -> None:
         bad_rows.UNKNOWN_TYPE: (4, bad_rows.set_to("DBM", lambda _: "52019999")),
         bad_rows.NO_GEOMETRY: (2, bad_rows.without_geometry),
     }
-    writing.write_shapefile(out.path(file), *out.table(file, "管点", pipes.nodes, pipes.points, plan))
-    file = f"{WATER}/排水管线_管线段.shp"
+    writing.write_shapefile(
+        out.path(files[0]), *out.table(files[0], "管点", spoilt.nodes, spoilt.points, plan, busy[0])
+    )
     plan = {
         bad_rows.DUPLICATE: (4, _repeated_segment),
         bad_rows.DANGLING: (5, bad_rows.set_to("ZDDH", lambda code: f"{code}X")),
@@ -174,7 +185,9 @@ def _water(out: HandOver) -> None:
         bad_rows.MISSING: (4, bad_rows.set_to("GJ", lambda _: "")),
         bad_rows.NO_GEOMETRY: (2, bad_rows.without_geometry),
     }
-    writing.write_shapefile(out.path(file), *out.table(file, "管线段", pipes.segments, pipes.lines, plan))
+    writing.write_shapefile(
+        out.path(files[1]), *out.table(files[1], "管线段", spoilt.segments, spoilt.lines, plan, busy[1])
+    )
     file = f"{WATER}/排水隐患与混接点.geojson"
     table, points = out.table(file, "排水隐患与混接点", *fault_table(district, pipes, out.rng))
     writing.write_geojson(out.path(file), table, points)
@@ -182,6 +195,11 @@ def _water(out: HandOver) -> None:
     columns = [table[name].tolist() for name in where]
     out.drain_faults += [dict(zip(where, row, strict=True)) for row in zip(*columns, strict=True)]
     _stations(out)
+
+
+def _padded(busy: np.ndarray, rows: int) -> np.ndarray:
+    """Rows added at the end are busy too."""
+    return np.concatenate([busy, np.ones(rows - len(busy), dtype=bool)])
 
 
 def _repeated_segment(table: pd.DataFrame, shapes: np.ndarray, row: int) -> tuple[str, Any]:

@@ -81,13 +81,14 @@ def test_geometry_runs_from_node_to_node(pipes: tuple):
     assert known.length.max() < 75
 
 
-def test_every_drain_ends_at_an_outfall_or_a_pumping_station(pipes: tuple):
+def test_every_drain_ends_at_an_outfall_or_a_pumping_station(demo: DemoFolder, pipes: tuple):
     nodes, segments = pipes
     last = set(segments["ZDDH"]) - set(segments["QDDH"])
     kind = nodes.set_index("WTDH")
     ending = kind.loc[sorted(last & set(kind.index))]
     spoilt_upstream = ending[(ending["TZ"] != "出水口") & (ending["FSW"] != "泵站")]
-    assert len(spoilt_upstream) <= 25
+    # Each spoilt pipe that is left out here takes the way on from one point at most.
+    assert len(spoilt_upstream) <= len(demo.spoilt(SEGMENTS, "管线段"))
 
 
 def test_the_shapefile_is_gbk_and_does_not_say_so(demo: DemoFolder):
