@@ -31,7 +31,11 @@ COMMON = [(b"vary", b"Accept-Encoding, Cookie, Authorization")]
 ASKED_AGAIN = [*COMMON, (b"cache-control", b"private, no-cache")]
 # Only where the address names the version and the rights: nobody of other rights has that address, and it is
 # another one as soon as data or rights change. Twelve hours are a duty.
-KEPT = [*COMMON, (b"cache-control", b"private, max-age=43200, immutable")]
+# The cookie does not make it another answer: it also carries the theme, which may be switched at any time.
+KEPT = [
+    (b"vary", b"Accept-Encoding, Authorization"),
+    (b"cache-control", b"private, max-age=43200, immutable"),
+]
 NOT_KEPT = [*COMMON, (b"cache-control", b"no-store")]
 
 Headers = list[tuple[bytes, bytes]]
