@@ -2,15 +2,19 @@
 
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from etl.run import run_job
+from etl import run
+from etl.job import Job
+from etl.run import LoadOptions, run_job
 from geodata import migrate
 from geodata.dataset_version import LoadingElsewhereError
 from geodata.store import Store
@@ -29,55 +33,103 @@ from tests.etl.deliveries import (
 OLD = ["A1,旧,114.305,30.505"]
 MANY = [f"B{number},新,114.305,30.505" for number in range(30_000)]
 
-DYING_LOAD = """
-import os, signal, sys
-from pathlib import Path
-from etl.job import load_job
-from etl.run import run_job
-from geodata.store import Store
-
-app_url, owner_url, job, folder, phase, rows = sys.argv[1:]
-
-def die(now, done, total):
-    if now == phase and done >= int(rows):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-run_job(Store(app_url, owner_url), load_job(Path(job)), Path(folder), die)
-"""
+CHUNKED = 3
+"""Rows of a chunk, so that a load of a few rows goes through several."""
 
 
-@pytest.mark.parametrize(
-    ("phase", "rows"),
-    [("read", 0), ("normalise", 0), ("assign", 0), ("check", 0), ("load", 1), ("load", len(MANY))],
-)
-def test_a_killed_load_leaves_the_old_version_whole(
-    store: Store, tmp_path: Path, phase: str, rows: int
-) -> None:
-    job = degrees_job(tmp_path)
-    write_list(tmp_path, OLD)
-    load(store, job, tmp_path)
+@dataclass(frozen=True)
+class Kind:
+    """A way to load: lines of its job, whether it waits for a decision, rows of a chunk, what it delivers."""
+
+    lines: str = ""
+    review: bool = False
+    chunk: int = run.CHUNK_ROWS
+    delivered: tuple[str, ...] = tuple(MANY)
+    kept: tuple[str, ...] = ()
+
+    @property
+    def after(self) -> list[str]:
+        """Codes published once the load has been run again."""
+        return ["A1"] if self.review else sorted([*self.kept, *(row.split(",")[0] for row in self.delivered)])
+
+
+FULL = Kind()
+CHUNKS = Kind(chunk=CHUNKED, delivered=tuple(MANY[:10]))
+INCREMENTAL = Kind('[load]\nmode = "incremental"\n', delivered=tuple(MANY[:10]), kept=("A1",))
+REVIEWED = Kind(review=True, delivered=tuple(MANY[:10]))
+
+MOMENTS = [
+    pytest.param(FULL, "read", 0, id="full-read"),
+    pytest.param(FULL, "normalise", 0, id="full-normalise"),
+    pytest.param(FULL, "assign", 0, id="full-assign"),
+    pytest.param(FULL, "check", 0, id="full-check"),
+    pytest.param(FULL, "load", 1, id="full-load-begun"),
+    pytest.param(FULL, "load", len(MANY), id="full-load-done"),
+    pytest.param(FULL, "compare", 0, id="full-compare"),
+    pytest.param(CHUNKS, "read", CHUNKED, id="chunks-read-second"),
+    pytest.param(CHUNKS, "check", 2 * CHUNKED, id="chunks-check-third"),
+    pytest.param(CHUNKS, "load", 2 * CHUNKED, id="chunks-load-second"),
+    pytest.param(CHUNKS, "compare", 0, id="chunks-compare"),
+    pytest.param(INCREMENTAL, "check", 0, id="incremental-check"),
+    pytest.param(INCREMENTAL, "load", 1, id="incremental-load"),
+    pytest.param(INCREMENTAL, "compare", 0, id="incremental-compare"),
+    pytest.param(REVIEWED, "load", 1, id="reviewed-load"),
+    pytest.param(REVIEWED, "compare", 0, id="reviewed-compare"),
+]
+
+
+def _old_version(store: Store, folder: Path, kind: Kind) -> tuple[Job, set[str]]:
+    """Publish the old rows and put the new delivery in their place; the job, and the tables there are."""
+    job = degrees_job(folder, checks=kind.lines)
+    write_list(folder, OLD)
+    load(store, job, folder)
     tables = version_tables(store)
-    write_list(tmp_path, MANY)
-    arguments = [
-        store.app_url,
-        store.owner_url,
-        str(tmp_path / "facility_test.toml"),
-        str(tmp_path),
-        phase,
-        str(rows),
-    ]
-    died = subprocess.run([sys.executable, "-c", DYING_LOAD, *arguments], check=False)
-    assert died.returncode == -signal.SIGKILL
+    write_list(folder, list(kind.delivered))
+    return job, tables
+
+
+def _check_the_old_stands(store: Store, tables: set[str]) -> None:
     assert loaded_codes(store) == ["A1"]
     assert len(rows_of(store, "SELECT * FROM ioc.search_entry")) == 1
     assert version_states(store, "facility_test") == ["published", "loading"]
+    assert version_tables(store) == tables
+
+
+def _check_the_next_run(store: Store, job: Job, folder: Path, kind: Kind, tables: set[str]) -> None:
+    report = run_job(store, job, folder, options=LoadOptions(review=kind.review))
+    assert report.rows_loaded == len(kind.delivered)
+    assert loaded_codes(store) == kind.after
+    first, last = ("published", "prepared") if kind.review else ("superseded", "published")
+    assert version_states(store, "facility_test") == [first, "failed", last]
+    added = {f"{name}_{report.version_id}" for name in ("facility", "search_entry")}
+    assert version_tables(store) == tables | added
+
+
+@pytest.mark.parametrize(("kind", "phase", "rows"), MOMENTS)
+def test_a_killed_load_leaves_the_old_version_whole(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, phase: str, rows: int
+) -> None:
+    monkeypatch.setattr(run, "CHUNK_ROWS", kind.chunk)
+    job, tables = _old_version(store, tmp_path, kind)
+
+    def die(now: str, done: int, _total: int) -> None:
+        if now == phase and done >= rows:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    # A forked process has everything imported already.
+    child = os.fork()
+    if not child:
+        try:
+            run_job(
+                Store(store.app_url, store.owner_url), job, tmp_path, die, LoadOptions(review=kind.review)
+            )
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     _wait_for_its_server_process(store)
-    report = load(store, job, tmp_path)
-    assert (report.rows_loaded, len(loaded_codes(store))) == (len(MANY), len(MANY))
-    assert version_states(store, "facility_test") == ["superseded", "failed", "published"]
-    assert version_tables(store) == tables | {
-        f"{name}_{report.version_id}" for name in ("facility", "search_entry")
-    }
+    _check_the_old_stands(store, tables)
+    _check_the_next_run(store, job, tmp_path, kind, tables)
 
 
 def _wait_for_its_server_process(store: Store) -> None:
@@ -86,31 +138,57 @@ def _wait_for_its_server_process(store: Store) -> None:
         connection.execute("SELECT pg_advisory_lock(1229931332, id) FROM ioc.dataset")
 
 
-def test_a_killed_database_leaves_the_old_version_whole(open_folder: Path, tmp_path: Path) -> None:
-    with EmbeddedPostgis(open_folder / "postgis", {"shared_buffers": "64MB"}).in_use() as cluster:
-        migrate.upgrade(cluster.owner_url)
-        store = Store(cluster.app_conninfo, cluster.owner_conninfo)
-        job = degrees_job(tmp_path)
-        write_list(tmp_path, OLD)
-        load(store, job, tmp_path)
-        tables = version_tables(store)
-        write_list(tmp_path, MANY)
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[EmbeddedPostgis]:
+    """A cluster that a test may kill."""
+    with TemporaryDirectory(prefix="ioc-test-") as name:
+        # The server's own account reads in it when the tests run as root.
+        Path(name).chmod(0o755)
+        settings = {"shared_buffers": "64MB"}
+        with EmbeddedPostgis(Path(name) / "postgis", settings).in_use() as cluster:
+            migrate.upgrade(cluster.owner_url)
+            yield cluster
 
-        def kill(phase: str, done: int, _total: int) -> None:
-            if phase == "load" and done:
-                for process in processes_in(cluster.data):
-                    # Its children end by themselves once the first of them is gone.
-                    with suppress(ProcessLookupError):
-                        os.kill(process, signal.SIGKILL)
 
-        with pytest.raises(psycopg.OperationalError):
-            run_job(store, job, tmp_path, kill)
-        cluster.start()
-        assert loaded_codes(store) == ["A1"]
-        assert version_states(store, "facility_test") == ["published", "loading"]
-        assert load(store, job, tmp_path).rows_loaded == len(MANY)
-        assert version_states(store, "facility_test") == ["superseded", "failed", "published"]
-        assert len(version_tables(store) - tables) == 2
+@pytest.mark.parametrize(
+    ("kind", "phase", "rows"),
+    [
+        pytest.param(FULL, "check", 0, id="full-check"),
+        pytest.param(FULL, "load", 1, id="full-load"),
+        pytest.param(FULL, "compare", 0, id="full-compare"),
+        pytest.param(CHUNKS, "load", 2 * CHUNKED, id="chunks-load-second"),
+        pytest.param(INCREMENTAL, "compare", 0, id="incremental-compare"),
+        pytest.param(REVIEWED, "compare", 0, id="reviewed-compare"),
+    ],
+)
+def test_a_killed_database_leaves_the_old_version_whole(
+    mortal: EmbeddedPostgis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind,
+    phase: str,
+    rows: int,
+) -> None:
+    monkeypatch.setattr(run, "CHUNK_ROWS", kind.chunk)
+    store = Store(mortal.app_conninfo, mortal.owner_conninfo)
+    with store.owner_connection() as connection:
+        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'version'"):
+            connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
+        connection.execute("TRUNCATE ioc.dataset CASCADE")
+    job, tables = _old_version(store, tmp_path, kind)
+
+    def kill(now: str, done: int, _total: int) -> None:
+        if now == phase and done >= rows:
+            for process in processes_in(mortal.data):
+                # Its children end by themselves once the first of them is gone.
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    with pytest.raises(psycopg.OperationalError):
+        run_job(store, job, tmp_path, kill, LoadOptions(review=kind.review))
+    mortal.start()
+    _check_the_old_stands(store, tables)
+    _check_the_next_run(store, job, tmp_path, kind, tables)
 
 
 def test_two_loads_of_a_dataset_do_not_meet(store: Store, tmp_path: Path) -> None:
