@@ -23,6 +23,7 @@ STYLESHEETS = (
     "grid_check.css",
     "working_with_layers.css",
     "feature_edit.css",
+    "tablet.css",
 )
 SCRIPTS = (
     "vendor/maplibre-gl.js",
@@ -66,6 +67,7 @@ SCRIPTS = (
     "query_panel.js",
     "nearest.js",
     "map_tools.js",
+    "panel_focus.js",
     "one_map.js",
 )
 FRAME = """<!DOCTYPE html>

@@ -63,7 +63,7 @@
     const scroll = tree.scrollTop;
     const found = layers.filter(matches);
     const nothing = layers.length ? ioc.text("no_layer_found", { text: filter }) : ioc.text("no_layers");
-    tree.replaceChildren(...(found.length ? [...grouped(found)].map(([name, members]) => group(name, members)) : [el("p", { class: "empty" }, nothing)]));
+    ioc.panelFocus.keep(tree, () => tree.replaceChildren(...(found.length ? [...grouped(found)].map(([name, members]) => group(name, members)) : [el("p", { class: "empty" }, nothing)])));
     tree.scrollTop = scroll;
     drawCounts();
   }

@@ -57,7 +57,7 @@
       fetchNearest();
     };
     return root().replaceChildren(
-      el("div", { class: "panel-head" }, el("h2", {}, ioc.text("nearest_title")), ioc.layerPanel.iconButton("close", ioc.text("query_close"), close)),
+      el("div", { class: "panel-head" }, el("h2", {}, ioc.text("nearest_title")), ioc.layerPanel.iconButton("close", ioc.text("query_close"), close, { id: "close-nearest" })),
       el("div", { class: "segments nearest-kinds", role: "group" }, KINDS.map((id) =>
         el("button", { type: "button", "aria-pressed": String(id === kind), "data-kind": id, onclick: () => pick(id) }, ioc.text(`nearest_${id}`)))),
       el("div", { class: "query-body" }, body()));

@@ -45,6 +45,7 @@
     ioc.layers.follow();
     ioc.header.start();
     ioc.featureEdit.start();
+    ioc.panelFocus.start();
     document.getElementById("map-loading").remove();
   }
 

@@ -162,11 +162,12 @@
 
   function start() {
     ioc.leaflet.on("click", (event) => ioc.drawing.active() || identify(event.latlng, event.containerPoint));
+    ioc.leaflet.getContainer().addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target !== event.currentTarget || ioc.drawing.active()) return;
+      identify(ioc.leaflet.getCenter(), ioc.leaflet.getSize().divideBy(2));
+    });
     ioc.on("language", draw);
     ioc.on("layers", draw);
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented) close();
-    });
   }
 
   /** The feature whose record is open. */

@@ -119,12 +119,6 @@
       buildButton();
       if (!root().hidden) draw();
     });
-    root().addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      close();
-      button().focus();
-    });
   }
 
   ioc.viewPanel = { start };
