@@ -230,12 +230,16 @@ def _begin(
 ) -> Version:
     """Record the version; its input stays the base's, so that the uncorrected file is not loaded over it."""
     row = connection.execute(
-        "SELECT input_hash, content_hash, job_hash, program FROM ioc.dataset_version WHERE id = %s", [base.id]
+        """
+        SELECT input_hash, content_hash, job_hash, program, watermark
+        FROM ioc.dataset_version WHERE id = %s
+        """,
+        [base.id],
     ).fetchone()
     assert row is not None, "it is published"
     lineage = Lineage(
         content_hash=row[1], job_hash=row[2], program=row[3], mode="incremental", loaded_by=by,
-        dataset_record=record_of(job),
+        watermark=row[4], dataset_record=record_of(job),
     )  # fmt: skip
     version = begin_version(connection, base.dataset_id, job.code, name, row[0], lineage)
     connection.execute(

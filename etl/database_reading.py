@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from etl.fetch import FetchError
+from etl.fetch import FetchError, UnansweredError
 from etl.source_options import SourceOptions
 
 FETCHED_AT_ONCE = 5_000
@@ -20,6 +20,16 @@ def table_parts(options: SourceOptions) -> list[str]:
     if len(parts) > 2 or not all(parts) or any("\0" in part for part in parts):
         raise FetchError(f"source.table “{options.table}” is no table: write it as schema.table.")
     return parts
+
+
+def unreadable(options: SourceOptions, words: str, *, answered: bool) -> FetchError:
+    """The error for a table that cannot be read; one that nothing answered for may be tried again."""
+    mend = "check the job's source and credential"
+    if not answered:
+        mend = "see whether it runs and can be reached, and run the job again"
+    return (FetchError if answered else UnansweredError)(
+        f"Table {options.table} of “{options.credential}” cannot be read ({words}): {mend}."
+    )
 
 
 class Watermark:

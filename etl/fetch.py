@@ -8,11 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.delivery import SourceUnansweredError
 from geodata.errors import UserError
 
 
 class FetchError(UserError):
     """A database or service that cannot be reached, refuses, or answers what cannot be right."""
+
+
+class UnansweredError(FetchError, SourceUnansweredError):
+    """Nothing answers now; a service's pages so far are kept."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from psycopg import Connection
 
 from etl.job import Assignment, Column, Job, Load
 from etl.normalise import normalise
@@ -43,10 +44,31 @@ def load_input(job: Job, path: Path, folder: Path, references_state: str) -> Loa
     return LoadInput(
         content_hash=content,
         size=sum(file.stat().st_size for file in files),
-        job_hash=hashlib.sha256(job.text.encode()).hexdigest(),
+        job_hash=_job_hash(job),
         program=program,
         input_hash=hashlib.sha256("\0".join(parts).encode()).hexdigest(),
     )
+
+
+def read_so_far(connection: Connection[Any], dataset_id: int, job: Job) -> str | None:
+    """The watermark from which an incremental job reads on: that of the published version.
+
+    None where all is to be read: nothing is published yet, the job was another one, or loads are full.
+    """
+    if job.load.mode != "incremental":
+        return None
+    row = connection.execute(
+        """
+        SELECT v.watermark FROM ioc.dataset d JOIN ioc.dataset_version v ON v.id = d.published_version_id
+        WHERE d.id = %s AND v.job_hash = %s
+        """,
+        [dataset_id, _job_hash(job)],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _job_hash(job: Job) -> str:
+    return hashlib.sha256(job.text.encode()).hexdigest()
 
 
 def _of_files(files: Iterable[Path]) -> str:

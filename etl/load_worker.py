@@ -16,6 +16,7 @@ from etl.approval import approve, refuse
 from etl.correction import merge_corrections
 from etl.dataset_history import roll_back
 from etl.delivery import SourceUnansweredError
+from etl.fetch import Access
 from etl.job import Job
 from etl.load_queue import (
     HEARTBEAT_SECONDS,
@@ -70,12 +71,16 @@ class LoadWorker:
         store: where to load into, as the owner.
         inbox: hand-over folder that the runs' sources are relative to.
         jobs: all jobs there are, packaged and of the district's own.
+        access: how to reach the databases and services that jobs read from.
     """
 
-    def __init__(self, store: Store, inbox: Path, jobs: Callable[[], list[Job]]) -> None:
+    def __init__(
+        self, store: Store, inbox: Path, jobs: Callable[[], list[Job]], access: Access | None = None
+    ) -> None:
         self.store = store
         self.inbox = inbox.absolute()
         self.jobs = jobs
+        self.access = access
 
     async def work(self, *, wait: bool = True) -> None:
         """Work until the process is told to stop or the task is cancelled.
@@ -162,7 +167,7 @@ class LoadWorker:
             report = merge_corrections(self.store, job, source, run.requested_by)
         else:
             options = LoadOptions(loaded_by=run.requested_by)
-            report = run_job(self.store, job, source, self._teller(run.id), options)
+            report = run_job(self.store, job, source, self._teller(run.id), options, access=self.access)
         return Outcome(_state_of(report), report.version_id)
 
     def _job(self, code: str) -> Job:

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
-from etl.fetch import Access, Credential, FetchError
+from etl.fetch import Access, Credential, FetchError, UnansweredError
 
 ATTEMPTS = 6
 LONGEST_PAUSE = 300.0
@@ -26,10 +26,6 @@ LARGEST_PAGE = 512 << 20
 KEPT_SECONDS = 24 * 3600
 """Pages of a fetch that was cut off are used again for a day."""
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class UnansweredError(FetchError):
-    """The service cannot be reached now; what it gave so far is kept."""
 
 
 class PageClient:

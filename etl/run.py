@@ -14,11 +14,11 @@ from psycopg import Connection
 from etl.cluster import prepared_on_cluster
 from etl.dataset_record import ensure_dataset, record_of
 from etl.delivery import Delivery
-from etl.fetch import Access
+from etl.fetch import Access, Fetched
 from etl.gate import GateError, pass_gate
 from etl.job import Job, packaged_jobs
 from etl.load import LoadCounts, VersionWriter
-from etl.load_input import LoadInput, load_input, standing_codes
+from etl.load_input import LoadInput, load_input, read_so_far, standing_codes
 from etl.prepare_ahead import prepared_here
 from etl.prepared import Prepared
 from etl.raw_spool import RawSpool
@@ -36,6 +36,7 @@ from geodata.dataset_version import (
     publish,
     published_version,
     set_aside,
+    withdraw,
 )
 from geodata.errors import UserError
 from geodata.store import Store
@@ -119,20 +120,24 @@ def run_job(
         UserError: the file, the job or another load of the same dataset stands in the way; the published
             version stays as it was.
     """
-    path = deliver(job, folder, access).path
-    run = _Run(job, path, folder, progress or _silent, options, references or References())
+    file = None if job.source.is_remote else deliver(job, folder, access)
     with store.owner_connection() as connection:
         dataset = ensure_dataset(connection, job)
         if not options.dry_run:
             connection.commit()
             hold_dataset(connection, dataset, job.code)
-        given = load_input(job, path, folder, run.references.use(connection, job.reads_tables))
+        so_far = None if options.force else read_so_far(connection, dataset, job)
+        fetched = file or _fetch(connection, job, folder, access, so_far, options)
+        run = _Run(job, fetched.path, folder, progress or _silent, options, references or References())
+        if so_far is not None and fetched.rows == 0:
+            run.report.unchanged = True
+            return run.report
+        given = load_input(job, fetched.path, folder, run.references.use(connection, job.reads_tables))
         again = options.force or options.dry_run
         if not again and _stands_already(connection, dataset, given, run.report):
             return run.report
-        version = begin_version(
-            connection, dataset, job.code, path.name, given.input_hash, _lineage(job, given, options)
-        )
+        lineage = _lineage(job, given, fetched.watermark, options)
+        version = begin_version(connection, dataset, job.code, fetched.path.name, given.input_hash, lineage)
         if options.dry_run:
             run.load(connection, version)
             connection.rollback()
@@ -140,9 +145,35 @@ def run_job(
         connection.commit()
         with recorded_failure(connection, version):
             run.load(connection, version)
-            conclude(connection, job, version, options, run.report)
+            if so_far is not None and fetched.watermark == so_far and _nothing_new(run.report):
+                withdraw(connection, version)
+                run.report.unchanged, run.report.version_id = True, None
+            else:
+                conclude(connection, job, version, options, run.report)
             connection.commit()
     return run.report
+
+
+def _fetch(
+    connection: Connection[Any],
+    job: Job,
+    folder: Path,
+    access: Access | None,
+    so_far: str | None,
+    options: LoadOptions,
+) -> Fetched:
+    """What is new at a source; all of it where nothing is, but a list of what stands is to be heeded."""
+    if not options.dry_run:
+        connection.commit()
+    fetched = deliver(job, folder, access, so_far)
+    if fetched.rows == 0 and so_far is not None and job.load.lists_standing:
+        return deliver(job, folder, access)
+    return fetched
+
+
+def _nothing_new(report: LoadReport) -> bool:
+    """Whether rows that were read once more, since the last ones always are, say what is known already."""
+    return report.difference is not None and report.difference.is_empty and not report.rows_refused
 
 
 def run_folder(
@@ -257,7 +288,7 @@ def conclude(
     report.published = True
 
 
-def _lineage(job: Job, given: LoadInput, options: LoadOptions) -> Lineage:
+def _lineage(job: Job, given: LoadInput, watermark: str | None, options: LoadOptions) -> Lineage:
     return Lineage(
         content_hash=given.content_hash,
         source_size=given.size,
@@ -265,6 +296,7 @@ def _lineage(job: Job, given: LoadInput, options: LoadOptions) -> Lineage:
         program=given.program,
         mode=job.load.mode,
         loaded_by=options.loaded_by,
+        watermark=watermark,
         dataset_record=record_of(job),
     )
 

@@ -58,6 +58,11 @@ class SourceOptions(BaseModel):
     """File with the parameters of a local frame or an old datum, relative to the job file."""
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the rows come from a database or a web service."""
+        return self.format in WEB_SERVICES | DATABASES
+
+    @property
     def layer_name(self) -> str | None:
         """Layer or sheet the job reads."""
         return self.sheet or self.layer
@@ -68,7 +73,7 @@ class SourceOptions(BaseModel):
             raise ValueError(f"format {self.format} needs url, an address that begins with http")
         if self.format in DATABASES and not (self.table and self.credential):
             raise ValueError(f"format {self.format} needs table and credential")
-        if self.format not in WEB_SERVICES | DATABASES and not self.path:
+        if not self.is_remote and not self.path:
             raise ValueError("path is missing: name the file")
         return self
 

@@ -83,7 +83,8 @@ class Lineage:
     """What a version is made of. ``mode`` is full or incremental; hashes are SHA-256.
 
     ``content_hash`` is of the file alone, ``job_hash`` of its job's text, ``program`` the edition of the
-    program; ``dataset_record`` holds columns of ``ioc.dataset`` to be set when the version is published.
+    program, ``watermark`` how far a source that is read on from was read; ``dataset_record`` holds columns
+    of ``ioc.dataset`` to be set when the version is published.
     """
 
     content_hash: str | None = None
@@ -92,6 +93,7 @@ class Lineage:
     program: str | None = None
     mode: str = "full"
     loaded_by: str | None = None
+    watermark: str | None = None
     dataset_record: Mapping[str, Any] | None = None
 
 
@@ -108,9 +110,10 @@ def begin_version(
     row = connection.execute(
         """
         INSERT INTO ioc.dataset_version (dataset_id, state, job, source_name, input_hash, base_version_id,
-            content_hash, source_size, job_hash, program, mode, loaded_by, dataset_record)
+            content_hash, source_size, job_hash, program, mode, loaded_by, watermark, dataset_record)
         SELECT d.id, 'loading', %(job)s, %(source_name)s, %(input_hash)s, d.published_version_id,
-            %(content_hash)s, %(source_size)s, %(job_hash)s, %(program)s, %(mode)s, %(loaded_by)s, %(record)s
+            %(content_hash)s, %(source_size)s, %(job_hash)s, %(program)s, %(mode)s, %(loaded_by)s,
+            %(watermark)s, %(record)s
         FROM ioc.dataset d WHERE d.id = %(dataset)s
         RETURNING id, (SELECT target FROM ioc.dataset WHERE id = dataset_id)
         """,
@@ -125,6 +128,12 @@ def begin_version(
     ).fetchone()
     assert row is not None, "INSERT … RETURNING gives a row"
     return Version(row[0], dataset_id, row[1])
+
+
+def withdraw(connection: Connection[Any], version: Version) -> None:
+    """Forget a load that was begun and found nothing new, with all that its transaction has written."""
+    connection.rollback()
+    connection.execute("DELETE FROM ioc.dataset_version WHERE id = %s", [version.id])
 
 
 def published_version(connection: Connection[Any], dataset_id: int) -> Version | None:

@@ -17,6 +17,7 @@ import typer
 from procrastinate.exceptions import ConnectorException
 from psycopg import OperationalError
 
+from etl.fetch import Access
 from etl.load_queue import RUN_CHANNEL, hand_out
 from etl.load_worker import LoadWorker
 from geodata.errors import UserError
@@ -24,6 +25,7 @@ from geodata.store import Store
 from ioc.context import open_store
 from ioc.inbox import Inbox, known_jobs
 from ioc.settings import Settings, read_settings
+from ioc.source_access import source_access
 
 log = structlog.get_logger(__name__)
 
@@ -45,13 +47,15 @@ def worker(
     settings = read_settings()
     inbox = folder or settings.inbox_folder
     inbox.mkdir(parents=True, exist_ok=True)
+    access = source_access(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     if stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(stopping,), daemon=True).start()
     with open_store(settings) as store:
-        threading.Thread(target=_work, args=(store, inbox, stopping), name="loads", daemon=True).start()
+        work = (store, inbox, access, stopping)
+        threading.Thread(target=_work, args=work, name="loads", daemon=True).start()
         _watch(store, Inbox(store, inbox), every, stopping)
     # A load in the middle is left as if the power had gone: nothing of it is seen, and it is begun again.
     sys.stdout.flush()
@@ -65,9 +69,9 @@ def _stop_with_stdin(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _work(store: Store, inbox: Path, stopping: threading.Event) -> None:
+def _work(store: Store, inbox: Path, access: Access, stopping: threading.Event) -> None:
     """Runs of the queue; begun again when the database went away."""
-    load_worker = LoadWorker(store, inbox, lambda: known_jobs(inbox))
+    load_worker = LoadWorker(store, inbox, lambda: known_jobs(inbox), access)
     try:
         while not stopping.wait(RESTART_SECONDS):
             try:

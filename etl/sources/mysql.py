@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 import shapely
-from pymysql.constants import FIELD_TYPE
+from pymysql.constants import CR, FIELD_TYPE
 from pymysql.cursors import SSCursor
 
-from etl.database_reading import FETCHED_AT_ONCE, Watermark, table_parts
+from etl.database_reading import FETCHED_AT_ONCE, Watermark, table_parts, unreadable
 from etl.fetch import Access, Credential, Fetched, FetchError
 from etl.row_spool import ENDING, FetchedRow, write_rows
 from etl.source_format import SourceFormat
@@ -18,6 +18,7 @@ from etl.source_options import SourceOptions
 from etl.sources.row_file import RowFileSource
 
 CONNECT_SECONDS = 15
+_LOST = tuple((number,) for number in (CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST))
 SRID_BYTES = 4
 """A spatial value is its SRID, little endian, followed by WKB (MySQL manual, 13.4.3)."""
 
@@ -36,10 +37,8 @@ def fetch(options: SourceOptions, access: Access, folder: Path, watermark: str |
             number = write_rows(path, reading.rows(connection), reading.frame)
     except (pymysql.Error, OSError) as error:
         words = str(error.args[-1] if error.args else error)
-        raise FetchError(
-            f"Table {options.table} of “{options.credential}” cannot be read ({words}): check the job's "
-            "source and credential."
-        ) from error
+        answered = isinstance(error, pymysql.Error) and error.args[:1] not in _LOST
+        raise unreadable(options, words, answered=answered) from error
     return Fetched(path, number, mark.reached())
 
 

@@ -8,8 +8,8 @@ import psycopg
 import shapely
 from psycopg import sql
 
-from etl.database_reading import FETCHED_AT_ONCE, Watermark, table_parts
-from etl.fetch import Access, Fetched, FetchError
+from etl.database_reading import FETCHED_AT_ONCE, Watermark, table_parts, unreadable
+from etl.fetch import Access, Fetched
 from etl.row_spool import ENDING, FetchedRow, write_rows
 from etl.source_format import SourceFormat
 from etl.source_options import SourceOptions
@@ -37,10 +37,7 @@ def fetch(options: SourceOptions, access: Access, folder: Path, watermark: str |
             number = write_rows(path, reading.rows(connection), reading.frame)
     except psycopg.Error as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FetchError(
-            f"Table {options.table} of “{options.credential}” cannot be read ({words}): check the job's "
-            "source and credential."
-        ) from error
+        raise unreadable(options, words, answered=not isinstance(error, psycopg.OperationalError)) from error
     return Fetched(path, number, mark.reached())
 
 

@@ -111,7 +111,7 @@ def test_a_run_that_cannot_be_done_says_why(
 def test_a_source_that_does_not_answer_is_tried_again_until_it_is_given_up(
     store: Store, worker: LoadWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unanswered(*_arguments: object) -> None:
+    def unanswered(*_arguments: object, **_options: object) -> None:
         raise SourceUnansweredError("The service https://example.invalid does not answer.")
 
     monkeypatch.setattr("etl.load_worker.run_job", unanswered)
