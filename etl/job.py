@@ -424,7 +424,9 @@ def find_job(name: str) -> Job:
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return load_job(path)
-    known = ", ".join(sorted(file.stem for file in PACKAGED.glob("*.toml")))
+    known = ", ".join(
+        sorted(str(file.relative_to(PACKAGED).with_suffix("")) for file in PACKAGED.rglob("*.toml"))
+    )
     raise UserError(f"There is no job “{name}”; give the path of a job file (.toml) or one of {known}.")
 
 

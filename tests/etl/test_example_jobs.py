@@ -1,0 +1,48 @@
+"""The packaged examples for OpenStreetMap and SWMM load by name, and are no part of a folder's load."""
+
+from pathlib import Path
+
+import pytest
+
+from etl.job import find_job, packaged_jobs
+from etl.run import run_job
+from geodata.store import Store
+from tests.etl.deliveries import load_areas, rows_of
+from tests.etl.drawings import extract, model
+
+
+def test_roads_of_an_extract_become_the_base_map_s(store: Store, tmp_path: Path) -> None:
+    load_areas(store, tmp_path)
+    (tmp_path / "roads.osm.pbf").write_bytes(extract(".osm.pbf"))
+    report = run_job(store, find_job("examples/osm_road"), tmp_path)
+    assert (report.rows_loaded, report.rows_refused) == (1, 0)
+    found = rows_of(store, "SELECT code, kind, name, feature_class FROM ioc.base_feature")
+    assert found == [("9", "road", "中山路", "primary")]
+
+
+def test_a_model_s_nodes_and_links_become_drains(store: Store, tmp_path: Path) -> None:
+    load_areas(store, tmp_path)
+    # 114.31° E, 30.51° N in the 3-degree zone of 114° E lies near easting 529 760 m, northing 3 376 600 m.
+    placed = (
+        model("CMS", "DEPTH")
+        .replace("J1 0 0", "J1 529760 3376600")
+        .replace("O1 100 0", "O1 529860 3376600")
+        .replace("C1 50 10", "C1 529810 3376610")
+    )
+    (tmp_path / "model.inp").write_text(placed)
+    for name in ("swmm_node", "swmm_segment"):
+        assert run_job(store, find_job(f"examples/{name}"), tmp_path).rows_refused == 0
+    nodes = rows_of(store, "SELECT code, ground_level, well_depth FROM ioc.pipe_node ORDER BY code")
+    assert nodes == [("J1", 110.0, 10.0), ("O1", None, None)]
+    [(code, start, end, top, low, diameter, length)] = rows_of(
+        store,
+        "SELECT code, start_node, end_node, start_invert_level, end_invert_level, diameter, length_m "
+        "FROM ioc.pipe_segment",
+    )
+    assert (code, start, end, top, low, diameter) == ("C1", "J1", "O1", 101.0, 90.0, 2000.0)
+    # Two legs of sqrt(50² + 10²) m; the projection's scale there is within 1 in 100,000.
+    assert length == pytest.approx(101.98, abs=0.01)
+
+
+def test_examples_are_no_part_of_a_folder_s_load() -> None:
+    assert not {"osm_road", "swmm_node", "swmm_segment"} & {job.code for job in packaged_jobs()}
