@@ -16,7 +16,8 @@ REACHED = """() => {
     if (!seen) node.dataset.unseen = "";
     return true;
 }"""
-NAMED = "(nodes) => nodes.map((node) => node.id || node.getAttribute('aria-label') || node.textContent.trim())"
+NAMED = """(nodes) => nodes.map(
+    (node) => node.id || node.getAttribute("aria-label") || node.textContent.trim())"""
 CONTROLS = "button, a[href], input, select, summary, [tabindex='0']"
 
 

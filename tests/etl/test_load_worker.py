@@ -252,7 +252,10 @@ def test_a_run_whose_worker_is_killed_is_done_by_the_next(
     store: Store, folder: Path, start_worker: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
     rows = "".join(f"G{n},银杏,114.31,30.54\n" for n in range(100_000))
-    (folder / "古树.csv").write_text("编号,名称,经度,纬度\n" + rows)
+    # Where the worker's own look into the inbox does not find it.
+    (folder / "古树.csv").unlink()
+    (folder / "handed_in").mkdir()
+    (folder / "handed_in" / "古树.csv").write_text("编号,名称,经度,纬度\n" + rows)
     with psycopg.connect(store.owner_url, autocommit=True) as told:
         told.execute(
             "CREATE TRIGGER told AFTER UPDATE ON ioc.load_run "
@@ -264,7 +267,7 @@ def test_a_run_whose_worker_is_killed_is_done_by_the_next(
             while run_of(store, run_id)[column] != value:
                 assert list(told.notifies(timeout=60, stop_after=1)), f"never {value}"
 
-        run_id = ask(store)
+        run_id = ask(store, "handed_in/古树.csv")
         killed = start_worker()
         wait_for("phase", "normalise")
         killed.send_signal(signal.SIGKILL)
