@@ -1,7 +1,7 @@
 """Small drawings for pages without a script: an extent in the district, and a line of scores."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 WIDTH, HEIGHT = 220, 200
 Ring = Sequence[tuple[float, float]]
@@ -9,9 +9,36 @@ Ring = Sequence[tuple[float, float]]
 
 def extent_map(outline: Sequence[Ring], extent: Sequence[float] | None) -> str:
     """SVG of rings in degrees with an extent (west, south, east, north) in it; empty without an outline."""
+    place = _plane(outline)
+    if place is None:
+        return ""
+    shapes = _outline(outline, place)
+    if extent:
+        left, top = place(extent[0], extent[3])
+        right, bottom = place(extent[2], extent[1])
+        size = f'width="{max(3, round(right - left, 1))}" height="{max(3, round(bottom - top, 1))}"'
+        shapes += f'<rect class="extent" x="{left}" y="{top}" {size}/>'
+    return _drawing(shapes)
+
+
+def places_map(outline: Sequence[Ring], places: Sequence[tuple[float, float]]) -> tuple[str, int]:
+    """SVG of rings with places in degrees as dots, and how many places lie beyond the drawing."""
+    place = _plane(outline)
+    if place is None:
+        return "", 0
+    dots = [place(*one) for one in places]
+    within = [(x, y) for x, y in dots if 0 <= x <= WIDTH and 0 <= y <= HEIGHT]
+    # Many places fall on one dot of so small a drawing.
+    path = "".join(f"M{x} {y}h0" for x, y in sorted(set(within)))
+    shapes = _outline(outline, place) + (f'<path class="places" d="{path}"/>' if path else "")
+    return _drawing(shapes), len(dots) - len(within)
+
+
+def _plane(outline: Sequence[Ring]) -> Callable[[float, float], tuple[float, float]] | None:
+    """From degrees to the drawing, with the outline filling it; None without an outline."""
     points = [point for ring in outline for point in ring]
     if not points:
-        return ""
+        return None
     west, east = min(x for x, _ in points), max(x for x, _ in points)
     south, north = min(y for _, y in points), max(y for _, y in points)
     # A degree of longitude is shorter than one of latitude.
@@ -21,15 +48,17 @@ def extent_map(outline: Sequence[Ring], extent: Sequence[float] | None) -> str:
     def place(x: float, y: float) -> tuple[float, float]:
         return round(4 + (x - west) * narrow * scale, 1), round(4 + (north - y) * scale, 1)
 
+    return place
+
+
+def _outline(outline: Sequence[Ring], place: Callable[[float, float], tuple[float, float]]) -> str:
     rings = "".join(
         "M" + "L".join(f"{x} {y}" for x, y in (place(*p) for p in ring)) + "Z" for ring in outline
     )
-    shapes = f'<path class="outline" d="{rings}"/>'
-    if extent:
-        left, top = place(extent[0], extent[3])
-        right, bottom = place(extent[2], extent[1])
-        size = f'width="{max(3, round(right - left, 1))}" height="{max(3, round(bottom - top, 1))}"'
-        shapes += f'<rect class="extent" x="{left}" y="{top}" {size}/>'
+    return f'<path class="outline" d="{rings}"/>'
+
+
+def _drawing(shapes: str) -> str:
     return f'<svg class="extent-map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{shapes}</svg>'
 
 

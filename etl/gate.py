@@ -56,8 +56,7 @@ def pass_gate(
     Raises:
         GateError: the gate speaks against it and nobody has answered for it.
     """
-    read, accepted, carried = rows
-    faults = gate_faults(job.gate, read, accepted, _published_rows(connection, version), carried)
+    faults = faults_of(connection, job, version, rows)
     if not faults:
         return
     sentence = "; ".join(faults)
@@ -79,6 +78,14 @@ def pass_gate(
             detail={"version": version.id, "faults": faults},
         ),
     )
+
+
+def faults_of(
+    connection: Connection[Any], job: Job, version: Version, rows: tuple[int, int, int]
+) -> list[str]:
+    """What speaks against a load of so many read, accepted and carried over rows."""
+    read, accepted, carried = rows
+    return gate_faults(job.gate, read, accepted, _published_rows(connection, version), carried)
 
 
 def _published_rows(connection: Connection[Any], version: Version) -> int | None:

@@ -374,23 +374,36 @@ def load_job(path: Path) -> Job:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
     except OSError as error:
         raise UserError(f"Job file {path} cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UserError(f"Job file {path} is not valid TOML: {error}.") from error
-    content = {"code": path.stem, **content}
+    return read_job(text, path.stem, path.parent, f"Job file {path}")
+
+
+def read_job(text: str, code: str, folder: Path, called: str) -> Job:
+    """The job of a text, whose dataset's code is ``code`` unless it says so itself.
+
+    Args:
+        folder: what further files are looked for in.
+        called: what the sentence of an error calls the text.
+
+    Raises:
+        UserError: names the key that is wrong.
+    """
+    try:
+        content = {"code": code, **tomllib.loads(text)}
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{called} is not valid TOML: {error}.") from error
     try:
         job = Job(
-            text=text, folder=path.parent, **{k: v for k, v in content.items() if k not in ("text", "folder")}
+            text=text, folder=folder, **{k: v for k, v in content.items() if k not in ("text", "folder")}
         )
     except ValidationError as error:
-        raise UserError(f"Job file {path}: {_first_fault(error)}.") from error
+        raise UserError(f"{called}: {_first_fault(error)}.") from error
     if job.department not in departments():
         known = ", ".join(departments())
-        raise UserError(
-            f"Job file {path}: department: “{job.department}” is unknown; the departments are {known}."
-        )
+        raise UserError(f"{called}: department: “{job.department}” is unknown; the departments are {known}.")
     return job
 
 

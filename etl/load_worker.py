@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -11,13 +12,14 @@ from croniter import croniter
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from psycopg import OperationalError
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from etl.approval import approve, refuse
 from etl.correction import merge_corrections
 from etl.dataset_history import roll_back
 from etl.delivery import SourceUnansweredError
 from etl.fetch import Access
-from etl.job import Job
+from etl.job import Job, load_job
 from etl.load_queue import (
     HEARTBEAT_SECONDS,
     LOAD_TASK,
@@ -41,6 +43,8 @@ RETRY = RetryStrategy(
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 PROGRESS_SECONDS = 0.5
+PROPOSED = ".proposed"
+"""Folder beside handed-in files with the jobs that are to be tried on them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Outcome:
     state: str
     version_id: int | None = None
     message: str | None = None
+    result: dict[str, Any] | None = None
+    """What a trial found."""
 
 
 class LoadWorker:
@@ -162,6 +168,8 @@ class LoadWorker:
             else:
                 refuse(self.store, run.job, int(version), run.requested_by or "", reason)
             return Outcome("done", int(version))
+        if run.action == "check":
+            return self._tried(run)
         job, source = self._job(run.job), self._source(run.source)
         if run.action == "correct":
             report = merge_corrections(self.store, job, source, run.requested_by)
@@ -169,6 +177,24 @@ class LoadWorker:
             options = LoadOptions(loaded_by=run.requested_by)
             report = run_job(self.store, job, source, self._teller(run.id), options, access=self.access)
         return Outcome(_state_of(report), report.version_id)
+
+    def _tried(self, run: Run) -> Outcome:
+        """Do all of a load and take it back; the folder that ``source`` names holds the job and its file."""
+        folder = self._source(run.source)
+        job = load_job(folder / PROPOSED / f"{run.job}.toml")
+        options = LoadOptions(dry_run=True, loaded_by=run.requested_by)
+        report = run_job(self.store, job, folder, self._teller(run.id), options)
+        result = {
+            "rows_read": report.rows_read,
+            "rows_loaded": report.rows_loaded,
+            "rows_refused": report.rows_refused,
+            "rows_flagged": report.rows_flagged,
+            "refused_by_rule": report.refused_by_rule,
+            "flagged_by_rule": report.flagged_by_rule,
+            "first_faults": report.first_faults,
+            "gate_faults": report.gate_faults,
+        }
+        return Outcome("done", result=result)
 
     def _job(self, code: str) -> Job:
         for job in self.jobs():
@@ -236,11 +262,19 @@ class LoadWorker:
             connection.execute(
                 """
                 UPDATE ioc.load_run
-                SET state = %s, version_id = %s, message = %s, finished_at = now() WHERE id = %s
+                SET state = %s, version_id = %s, message = %s, result = %s, finished_at = now() WHERE id = %s
                 """,
-                [outcome.state, outcome.version_id, outcome.message, run_id],
+                [outcome.state, outcome.version_id, outcome.message, Jsonb(outcome.result), run_id]
+                if outcome.result is not None
+                else [outcome.state, outcome.version_id, outcome.message, None, run_id],
             )
-        log.info("run ended", run=run_id, **vars(outcome))
+        log.info(
+            "run ended",
+            run=run_id,
+            state=outcome.state,
+            version_id=outcome.version_id,
+            message=outcome.message,
+        )
 
 
 def _state_of(report: LoadReport) -> str:

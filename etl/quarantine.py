@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 from psycopg import Connection
+from psycopg.rows import dict_row
 
 from etl.check import Breach
 from etl.rows import Rows
@@ -53,6 +54,18 @@ def write_quarantine(connection: Connection[Any], version_id: int, entries: pa.T
     columns = {name: (kind, entries[name].combine_chunks()) for name, kind in _KINDS.items()}
     columns["version_id"] = ("int4", pa.array(np.full(len(entries), version_id)))
     copy_rows(connection, "ioc", "quarantine", columns)
+
+
+def first_faults(connection: Connection[Any], version_id: int, most: int) -> list[dict[str, Any]]:
+    """The first refused rows of a version and why, then flagged ones."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT source_row, severity, rule, field, reason_zh, reason_en FROM ioc.quarantine
+            WHERE version_id = %s ORDER BY severity, source_row LIMIT %s
+            """,
+            [version_id, most],
+        ).fetchall()
 
 
 def entries_of(rows: Rows, breaches: list[Breach]) -> pa.Table:

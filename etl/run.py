@@ -15,12 +15,13 @@ from etl.cluster import prepared_on_cluster
 from etl.dataset_record import ensure_dataset, record_of
 from etl.delivery import Delivery
 from etl.fetch import Access, Fetched
-from etl.gate import GateError, pass_gate
+from etl.gate import GateError, faults_of, pass_gate
 from etl.job import Job, packaged_jobs
 from etl.load import LoadCounts, VersionWriter
 from etl.load_input import LoadInput, load_input, read_so_far, standing_codes
 from etl.prepare_ahead import prepared_here
 from etl.prepared import Prepared
+from etl.quarantine import first_faults
 from etl.raw_spool import RawSpool
 from etl.references import References
 from etl.source import deliver, read_chunks
@@ -48,6 +49,7 @@ log = structlog.get_logger(__name__)
 CHUNK_ROWS = 50_000
 """Rows in memory at a time, one chunk being prepared while the one before is written."""
 
+FAULTS_SHOWN = 10
 PHASES = ("read", "normalise", "assign", "check", "load", "compare")
 Progress = Callable[[str, int, int], None]
 """Told (phase, rows done, rows of this load); 0 rows while they are not known."""
@@ -79,6 +81,10 @@ class LoadReport:
     turned_away: list[tuple[int, str, str]] = field(default_factory=list)
     """Corrected rows that no longer fit: row number, reason in Chinese and in English."""
     difference: Difference | None = None
+    first_faults: list[dict[str, Any]] = field(default_factory=list)
+    """Of a dry run: the first refused rows, or flagged ones where none is refused."""
+    gate_faults: list[str] = field(default_factory=list)
+    """Of a dry run: what the gate would say against it."""
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
 
 
@@ -140,6 +146,7 @@ def run_job(
         version = begin_version(connection, dataset, job.code, fetched.path.name, given.input_hash, lineage)
         if options.dry_run:
             run.load(connection, version)
+            run.report.first_faults = first_faults(connection, version.id, FAULTS_SHOWN)
             connection.rollback()
             return run.report
         connection.commit()
@@ -226,7 +233,9 @@ class _Run:
                         self.report.seconds[phase] += seconds
             with self._timed("load"):
                 writer.check_whole()
-            if not self.options.dry_run:
+            if self.options.dry_run:
+                self.report.gate_faults = faults_of(connection, self.job, version, delivered(writer.counts))
+            else:
                 self._pass_gate(connection, version, writer.counts)
             with self._timed("load"):
                 writer.index()
@@ -238,9 +247,8 @@ class _Run:
 
     def _pass_gate(self, connection: Connection[Any], version: Version, counts: LoadCounts) -> None:
         """Stop a load that its gate refuses; what was wrong with its rows stays to be read."""
-        delivered = (counts.read - counts.removed, counts.accepted, counts.carried)
         try:
-            pass_gate(connection, self.job, version, delivered, self.options.accept_gate)
+            pass_gate(connection, self.job, version, delivered(counts), self.options.accept_gate)
         except GateError:
             drop_tables(connection, version)
             connection.commit()
@@ -270,6 +278,11 @@ class _Run:
         report.rows_carried, report.rows_flagged = counts.carried, counts.flagged
         report.refused_by_rule = dict(counts.refused_by_rule)
         report.flagged_by_rule = dict(counts.flagged_by_rule)
+
+
+def delivered(counts: LoadCounts) -> tuple[int, int, int]:
+    """Rows read, accepted and carried over, as the gate counts them."""
+    return counts.read - counts.removed, counts.accepted, counts.carried
 
 
 def conclude(

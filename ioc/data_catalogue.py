@@ -47,6 +47,7 @@ from layers.dcat import dcat_catalogue
 from layers.problem import NotFoundError
 
 PAGES = (("catalogue", "/catalogue"),)
+STEWARD_PAGES = (*PAGES, ("hand_in", "/hand-in"))
 NO_STORE = {"Cache-Control": "private, no-store"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STEWARDS = frozenset({"steward", "admin"})
@@ -86,7 +87,7 @@ class CataloguePages:
         """A page with the frame's own values."""
         viewer, language = viewer_of(request), language_of(request)
         common = {
-            "pages": PAGES,
+            "pages": STEWARD_PAGES if is_steward(viewer) else PAGES,
             "current": "catalogue",
             "viewer": viewer,
             "error": None,
@@ -215,7 +216,8 @@ def quarantined_rows(page: DatasetPage) -> int:
     return published.rows_refused + published.rows_flagged if published else 0
 
 
-def _steward(request: Request) -> None:
+def steward_only(request: Request) -> None:
+    """Refuse whoever does not look after data."""
     if not is_steward(viewer_of(request)):
         raise HTTPException(403, office_texts(language_of(request))["problem_steward"])
 
@@ -226,7 +228,7 @@ def data_catalogue_router(store: Store, layers: Callable[[], Catalogue], inbox: 
     pages = CataloguePages(store, layers)
     _add_documents(router, pages)
     _add_views(router, pages)
-    stewards = APIRouter(include_in_schema=False, dependencies=[Depends(_steward)])
+    stewards = APIRouter(include_in_schema=False, dependencies=[Depends(steward_only)])
     _add_descriptions(stewards, pages)
     _add_hand_ins(stewards, pages, inbox)
     _add_decisions(stewards, pages)

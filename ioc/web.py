@@ -14,8 +14,9 @@ from dashboards import MapSettings, create_dash
 from dashboards.static_files import StaticFilesMiddleware
 from geodata.store import Store
 from ioc.admin import admin_router
-from ioc.data_catalogue import data_catalogue_router
+from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
+from ioc.hand_in_pages import hand_in_router
 from ioc.oidc import OidcProvider, oidc_router, read_claims
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
@@ -80,6 +81,9 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(edits_router(store, catalogue))
     app.include_router(own_account_router(store, directory.forget))
     app.include_router(data_catalogue_router(store, catalogue, settings.inbox_folder))
+    app.include_router(
+        hand_in_router(CataloguePages(store, catalogue), settings.inbox_folder, settings.district_projection)
+    )
     dash = create_dash(app, _map_settings(settings, store))
     # Dash would answer any other address with the map; this comes before its catch-all.
     app.add_api_route("/{path:path}", _no_such_page, include_in_schema=False)

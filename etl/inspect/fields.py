@@ -1,7 +1,7 @@
 """Which field of a file fills which column of a target, by name and content, best over all of them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,16 @@ def match_fields(target: str, contents: dict[str, Content], cut: bool = False) -
             match.runner_up = columns[others[0]].name
             match.runner_up_score = round(float(scores[row, others[0]]), 3)
     return matches
+
+
+def match_as_told(match: FieldMatch, target: str, column: str | None) -> FieldMatch:
+    """The match as a person corrects it; a column the target has not is none."""
+    known = {one.name: one for one in target_columns(target)}
+    wanted = known.get(column or "")
+    told = replace(match, target=wanted.name if wanted else None, score=1.0 if wanted else 0.0, factor=None)
+    if wanted:
+        told.factor = _factor(told, wanted)
+    return told
 
 
 def _score(name: str, content: Content, column: TargetColumn, cut: bool) -> float:

@@ -14,6 +14,8 @@ import shapely
 from etl.inspect.evidence import Evidence, Placed, distinct_columns, known_offset, same_features, weigh
 from etl.inspect.hypotheses import Hypothesis, Statement, hypotheses
 from etl.inspect.knowledge import Knowledge
+from etl.packed_angle import unpack
+from geodata.coordinates import CGCS2000, convert
 from geodata.coordinates.degrees import Packing
 from geodata.coordinates.gcj02 import Floats
 
@@ -209,6 +211,31 @@ def _said(stated: Statement) -> tuple[str, str]:
     origin = {"file": ("文件声明", "the file states"), "format": ("格式规定", "the format implies")}
     zh, en = origin.get(stated.origin, ("名称中写有", "names or titles say"))
     return f"{zh}：{stated.words}", f"{en}: {stated.words}"
+
+
+def frame_as_told(found: FrameFinding, x: Floats, y: Floats, crs: str) -> FrameFinding:
+    """The finding as a person corrects it; the order of the axes stays as it was found.
+
+    Raises:
+        UserError: there is no such frame.
+    """
+    rows = _sample(x, y)
+    x, y = (y[rows], x[rows]) if found.swapped else (x[rows], y[rows])
+    if found.packed:
+        x, y = unpack(x, found.packed), unpack(y, found.packed)
+    lon, lat = convert(x, y, crs, CGCS2000)
+    return replace(
+        found,
+        crs=crs,
+        confidence=1.0,
+        runner_up=found.crs if found.crs != crs else found.runner_up,
+        runner_up_confidence=found.confidence if found.crs != crs else found.runner_up_confidence,
+        choose=False,
+        needs_parameters=False,
+        evidence=[("由数据管理员选定", "chosen by a data steward"), *found.evidence],
+        lon=lon,
+        lat=lat,
+    )
 
 
 def extent(lon: Floats | None, lat: Floats | None) -> list[float] | None:

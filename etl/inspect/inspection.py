@@ -1,5 +1,6 @@
 """What a file holds: encoding, frame, fields, target, what speaks for each, and a job that would load it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from psycopg import Connection
 
 from etl.inspect.content import Content, content_of
 from etl.inspect.coordinate_columns import CoordinateColumns, coordinates, find_columns
-from etl.inspect.fields import FieldMatch
-from etl.inspect.frame import FrameFinding, extent, find_frame, representative
+from etl.inspect.fields import FieldMatch, match_as_told
+from etl.inspect.frame import FrameFinding, extent, find_frame, frame_as_told, representative
 from etl.inspect.hypotheses import Statement, statement_of_crs, statement_of_words
 from etl.inspect.knowledge import Knowledge
 from etl.inspect.proposal import proposed_job
@@ -21,6 +22,16 @@ from etl.inspect.target import TargetFinding, find_target
 
 _KINDS = {"Point": "point", "LineString": "line", "LinearRing": "line", "Polygon": "polygon"}
 _DRAWN = 2_000
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a person knows better of a layer: its target, its frame, which column each of its fields fills."""
+
+    layer: str
+    target: str
+    crs: str | None
+    fields: Mapping[str, str | None]
 
 
 @dataclass
@@ -88,6 +99,7 @@ def inspect_file(
     store: Connection[Any] | Knowledge | None,
     home: str = "EPSG:4547",
     wanted: str | None = None,
+    told: Told | None = None,
 ) -> Inspection:
     """Understand a file.
 
@@ -96,17 +108,25 @@ def inspect_file(
             alone.
         home: the district's projected frame.
         wanted: the target, where the steward knows it.
+        told: what a person corrected in one of the layers.
 
     Raises:
         SourceError: of no format known, damaged, or missing.
+        UserError: the frame that was told is none.
     """
     knowledge = store if isinstance(store, Knowledge) or store is None else Knowledge(store)
     if knowledge is not None and knowledge.district is None:
         knowledge = None
-    return Inspection(path, [_layer(raw, knowledge, home, wanted) for raw in raw_layers(path)])
+    layers = []
+    for raw in raw_layers(path):
+        own = told if told is not None and told.layer == raw.name else None
+        layers.append(_layer(raw, knowledge, home, own.target if own else wanted, own))
+    return Inspection(path, layers)
 
 
-def _layer(raw: RawLayer, knowledge: Knowledge | None, home: str, wanted: str | None) -> LayerInspection:
+def _layer(
+    raw: RawLayer, knowledge: Knowledge | None, home: str, wanted: str | None, told: Told | None
+) -> LayerInspection:
     contents = {str(name): content_of(pd.Series(raw.attributes[name])) for name in raw.attributes.columns}
     shapes, columns = raw.geometry, None
     if shapes is None or bool(shapely.is_missing(shapes).all()):
@@ -119,6 +139,8 @@ def _layer(raw: RawLayer, knowledge: Knowledge | None, home: str, wanted: str | 
         x = y = np.full(len(raw.attributes), np.nan)
     types = geometry_types(shapes, x)
     frame = find_frame(x, y, raw.attributes, _stated(raw, columns), knowledge, home)
+    if told is not None and told.crs:
+        frame = frame_as_told(frame, x, y, told.crs)
     target = find_target(
         _without_places(contents, columns),
         _kind(types),
@@ -126,6 +148,13 @@ def _layer(raw: RawLayer, knowledge: Knowledge | None, home: str, wanted: str | 
         raw.cut_names,
         wanted,
     )
+    if told is not None:
+        target.fields[:] = [
+            match_as_told(match, target.target, told.fields[match.source])
+            if match.source in told.fields
+            else match
+            for match in target.fields
+        ]
     _add_places(target, contents, columns)
     job = proposed_job(raw, frame, target, columns, _kind(types))
     return LayerInspection(raw, frame, target, columns, types, job)

@@ -1,8 +1,10 @@
 """Runs of jobs that were asked for: by hand, by schedule, by a file that arrived."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geodata.models.base import Base
@@ -26,7 +28,9 @@ class LoadRun(Base):
             "('queued', 'running', 'waiting', 'published', 'prepared', 'unchanged', 'failed', 'done')",
             name="state",
         ),
-        CheckConstraint("action IN ('load', 'correct', 'approve', 'refuse', 'roll_back')", name="action"),
+        CheckConstraint(
+            "action IN ('load', 'correct', 'approve', 'refuse', 'roll_back', 'check')", name="action"
+        ),
         CheckConstraint("trigger IN ('hand', 'upload', 'inbox', 'schedule')", name="trigger"),
         Index(None, "job", "id"),
         Index("ix_load_run_open", "id", postgresql_where=text("state IN ('queued', 'running', 'waiting')")),
@@ -48,3 +52,4 @@ class LoadRun(Base):
     next_attempt_at: Mapped[datetime | None] = mapped_column(Timestamp)
     version_id: Mapped[int | None]
     message: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -1,0 +1,99 @@
+"""What is kept of a hand-in beside its files: who handed in what, what was found in it, what became of it."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ioc.hand_in import FOLDER
+
+RECORD = ".inspection.json"
+"""Begins with a dot, as no uploaded file's name does."""
+KEPT = timedelta(days=30)
+"""A hand-in that was never published is taken away after this time."""
+
+_TOKEN = re.compile("[0-9a-f]{16}")
+
+
+class Proposal(BaseModel):
+    """One layer: what was found, and the job as it stands now.
+
+    ``found`` has the keys of ``ioc etl inspect --json``; ``places`` are sampled (longitude, latitude) in
+    degrees of CGCS2000. The runs are those that were asked for last.
+    """
+
+    file: str
+    found: dict[str, Any]
+    places: list[tuple[float, float]]
+    code: str
+    job: str
+    check_run: int | None = None
+    load_run: int | None = None
+
+
+class HandIn(BaseModel):
+    """Files that were handed in together. ``refused`` says by file why nothing can be made of it."""
+
+    token: str
+    by: str
+    at: datetime
+    files: list[str]
+    state: Literal["inspecting", "inspected"] = "inspecting"
+    layers: list[Proposal] = Field(default_factory=list)
+    refused: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def published(self) -> bool:
+        """Whether a load was asked for."""
+        return any(layer.load_run is not None for layer in self.layers)
+
+    def folder(self, inbox: Path) -> Path:
+        """Where its files lie."""
+        return inbox / FOLDER / self.token
+
+    def write(self, inbox: Path) -> None:
+        """Keep it, whole or as it was."""
+        path = self.folder(inbox) / RECORD
+        new = path.with_suffix(".new")
+        new.write_text(self.model_dump_json(), encoding="utf-8")
+        os.replace(new, path)
+
+    @classmethod
+    def read(cls, inbox: Path, token: str) -> Self | None:
+        """The hand-in of a token, None where there is none."""
+        path = inbox / FOLDER / token / RECORD
+        if not _TOKEN.fullmatch(token) or not path.is_file():
+            return None
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError:
+            return None
+
+    def remove(self, inbox: Path) -> None:
+        """Take its files away."""
+        shutil.rmtree(self.folder(inbox), ignore_errors=True)
+
+
+def hand_ins(inbox: Path) -> list[HandIn]:
+    """All hand-ins, the newest first."""
+    found = (HandIn.read(inbox, token) for token in _tokens(inbox))
+    return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+
+
+def remove_old(inbox: Path) -> None:
+    """Take away what was never published and is older than ``KEPT``."""
+    before = datetime.now(UTC) - KEPT
+    for one in hand_ins(inbox):
+        if one.at < before and not one.published:
+            one.remove(inbox)
+
+
+def _tokens(inbox: Path) -> Iterator[str]:
+    folder = inbox / FOLDER
+    if folder.is_dir():
+        yield from (path.parent.name for path in folder.glob(f"*/{RECORD}"))

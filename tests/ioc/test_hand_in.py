@@ -1,0 +1,193 @@
+"""Handing data in over the web: from a department's file to a dataset in the catalogue."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import psycopg
+import pytest
+
+from etl.load_queue import RUN_CHANNEL
+from geodata.coordinates import convert
+
+Client = Callable[[str], httpx.Client]
+CODE = "xin_jiao_she_shi"
+
+
+@pytest.fixture
+def client(server: Any) -> Iterator[Client]:
+    opened: list[httpx.Client] = []
+
+    def signed_in(name: str) -> httpx.Client:
+        opened.append(server.client(name))
+        return opened[-1]
+
+    yield signed_in
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def run_ended(server: Any) -> Iterator[Callable[[], tuple[str, str, str | None]]]:
+    """Waits until the newest run is at its end: its action, state and message."""
+    with psycopg.connect(server.store.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE TRIGGER told AFTER UPDATE ON ioc.load_run "
+            "FOR EACH STATEMENT EXECUTE FUNCTION ioc.tell_load_run()"
+        )
+        connection.execute(f"LISTEN {RUN_CHANNEL}")
+
+        def wait() -> tuple[str, str, str | None]:
+            while True:
+                row = connection.execute(
+                    "SELECT action, state, message, finished_at FROM ioc.load_run ORDER BY id DESC LIMIT 1"
+                ).fetchone()
+                if row and row[3]:
+                    return row[:3]
+                assert list(connection.notifies(timeout=60, stop_after=1)), "no run changed for a minute"
+
+        yield wait
+
+
+def handed_in(steward: httpx.Client, name: str, content: bytes) -> tuple[str, str]:
+    """Address of the hand-in and its page, once it is understood."""
+    answer = steward.post("/hand-in", files={"files": (name, content)})
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["location"]
+    while True:
+        page = steward.get(address)
+        assert page.status_code == 200, page.text
+        if "Refresh" not in page.headers:
+            return address, page.text
+
+
+def known_facilities(server: Any) -> list[tuple[str, str, float, float]]:
+    """Some facilities of the demo: code, name, longitude and latitude in CGCS2000."""
+    with server.store.owner_connection() as connection:
+        return connection.execute(
+            "SELECT code, name, ST_X(geom), ST_Y(geom) FROM ioc.facility ORDER BY code LIMIT 150"
+        ).fetchall()
+
+
+def as_department(rows: list[tuple[str, str, float, float]]) -> bytes:
+    """The rows as a department's GB18030 table in GCJ-02, which it does not say."""
+    lon, lat = np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
+    x, y = convert(lon, lat, "CGCS2000", "GCJ-02")
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["编号", "名称", "经度", "纬度", "联系电话"])
+    for row, one, other in zip(rows, x, y, strict=True):
+        table.writerow([row[0], row[1], f"{one:.6f}", f"{other:.6f}", "027-87654321"])
+    return text.getvalue().encode("gb18030")
+
+
+def test_a_departments_file_becomes_a_dataset_at_the_right_place(
+    server: Any, client: Client, run_ended: Callable[[], tuple[str, str, str | None]]
+) -> None:
+    steward, rows = client("steward"), known_facilities(server)
+    address, page = handed_in(steward, "..\\..\\新交设施.csv", as_department(rows))
+    assert "GB18030" in page
+    assert re.search(r"坐标系</dt><dd>GCJ-02", page)
+    assert 'class="places"' in page
+    fields = dict(re.findall(r'aria-label="([^"]+)".*?<option value="(\w+)" selected>', page))
+    assert {"编号": "code", "名称": "name", "联系电话": "phone"}.items() <= fields.items()
+
+    layer = {"layer": "0"}
+    head = {**layer, "code": CODE, "title_zh": "新交设施", "title_en": "Handed in", "department": "health"}
+    assert steward.post(f"{address}/proposal", data=head).status_code == 303
+    assert steward.post(f"{address}/check", data=layer).status_code == 303
+    assert run_ended() == ("check", "done", None)
+    assert f"读入 {len(rows)} 行" in steward.get(address).text
+    assert steward.get(f"/catalogue/{CODE}").status_code == 404
+
+    assert steward.post(f"{address}/publish", data=layer).status_code == 303
+    assert run_ended() == ("load", "published", None)
+    catalogue = steward.get(f"/catalogue/{CODE}").text
+    assert "新交设施" in catalogue
+    assert "区卫健局" in catalogue
+    with server.store.owner_connection() as connection:
+        farthest = connection.execute(
+            """
+            SELECT count(*), max(ST_Distance(n.geom::geography, o.geom::geography))
+            FROM ioc.facility n JOIN ioc.dataset d ON d.id = n.dataset_id AND d.code = %s
+            JOIN ioc.facility o ON o.code = n.code AND o.dataset_id <> n.dataset_id
+            """,
+            [CODE],
+        ).fetchone()
+    assert farthest is not None
+    assert farthest[0] == len(rows)
+    # Six decimals are a tenth of a metre.
+    assert farthest[1] < 0.5
+
+    again, _page = handed_in(steward, "新交设施.csv", as_department(rows))
+    assert steward.post(f"{again}/proposal", data=head).status_code == 303
+    refused = steward.post(f"{again}/publish", data=layer)
+    assert refused.status_code == 400
+    assert "已有数据集使用" in refused.text
+    assert steward.post(f"{again}/publish", data={**layer, "replace": "1"}).status_code == 303
+    assert run_ended()[:2] == ("load", "unchanged")
+
+
+def test_a_steward_corrects_what_was_found(server: Any, client: Client) -> None:
+    steward = client("steward")
+    address, page = handed_in(steward, "更正.csv", as_department(known_facilities(server)))
+    place = re.search(r'name="field\.(\d+)" aria-label="联系电话"', page)
+    assert place
+    fields = dict(re.findall(r'name="(field\.\d+)".*?<option value="(\w+)" selected>', page))
+    form = {"layer": "0", "code": "geng_zheng", "target": "facility", "crs": "BD-09", **fields}
+    form[f"field.{place[1]}"] = "address"
+    assert steward.post(f"{address}/proposal", data=form).status_code == 303
+    page = steward.get(address).text
+    assert "由数据管理员选定" in page
+    assert re.search(r"address = (&#34;|\")联系电话", page)
+    assert re.search(r"crs = (&#34;|\")BD-09", page)
+    twice = steward.post(f"{address}/proposal", data={**form, f"field.{place[1]}": "name"})
+    assert twice.status_code == 400
+    assert "name" in twice.text
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ("title_zh = ", "TOML"),
+        ('source = { path = "/etc/passwd" }', "只能读所交文件"),
+        ('source = { path = "x.csv", parameters = "../../secret.toml" }', "只能读所交文件"),
+    ],
+)
+def test_a_wrong_job_is_refused_in_a_sentence(client: Client, job: str, said: str) -> None:
+    steward = client("steward")
+    address, _page = handed_in(steward, "x.csv", "名称,经度,纬度\n甲,114.3,30.5\n".encode())
+    head = 'title_zh = "a"\ntitle_en = "a"\ndepartment = "water"\ntarget = "departmental_feature"\n'
+    text = head.removeprefix('title_zh = "a"\n' if job.startswith("title") else "") + job
+    text += "\nfields = { code = { row = true } }\n" if "source" in job else ""
+    refused = steward.post(f"{address}/proposal", data={"layer": "0", "code": "x_layer", "job": text})
+    assert refused.status_code == 400
+    assert said in refused.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("坏.zip", b"PK\x03\x04 broken"), ("空.xlsx", b"no workbook"), ("照片.exe", b"MZ\x00\x01")],
+)
+def test_rubbish_is_refused_in_a_sentence_and_taken_away(client: Client, name: str, content: bytes) -> None:
+    steward = client("steward")
+    address, page = handed_in(steward, name, content)
+    assert f"{name}：读不出可入库的数据" in page
+    assert "/tmp/" not in page
+    assert steward.post(f"{address}/remove").status_code == 303
+    assert steward.get(address).status_code == 404
+
+
+def test_only_stewards_hand_in_and_only_what_is_there(client: Client) -> None:
+    planner, steward = client("planner"), client("steward")
+    assert planner.get("/hand-in").status_code == 403
+    assert planner.post("/hand-in", files={"files": ("a.csv", b"a\n1\n")}).status_code == 403
+    assert 'href="/hand-in"' not in planner.get("/catalogue").text
+    assert 'href="/hand-in"' in steward.get("/catalogue").text
+    assert steward.post("/hand-in", files={"files": ("a.csv", b"")}).status_code == 400
+    assert steward.get("/hand-in/..%2f..%2fjobs").status_code == 404
+    assert steward.get("/hand-in/0123456789abcdef").status_code == 404
