@@ -132,6 +132,9 @@ class HandInPages:
             return
         self._inspecting.add(one.token)
         try:
+            kept = HandIn.read(self.inbox, one.token)
+            if kept is None or kept.state != "inspecting":
+                return
             one.layers, one.refused = [], {}
             for path in main_files([one.folder(self.inbox) / name for name in one.files]):
                 try:
