@@ -129,7 +129,7 @@ def test_a_departments_file_becomes_a_dataset_at_the_right_place(
     assert refused.status_code == 400
     assert "已有数据集使用" in refused.text
     assert steward.post(f"{again}/publish", data={**layer, "replace": "1"}).status_code == 303
-    assert run_ended()[:2] == ("load", "unchanged")
+    assert run_ended()[:2] == ("load", "published")
 
 
 def test_a_steward_corrects_what_was_found(server: Any, client: Client) -> None:
