@@ -41,9 +41,8 @@ def test_every_answer_but_tiles_carries_the_headers(app: FastAPI) -> None:
 )
 def test_only_the_origins_named_may_frame_the_pages(origins: str, ancestors: str, older: str | None) -> None:
     app = FastAPI()
-    app.add_middleware(
-        SecurityHeadersMiddleware, policy=content_policy([], Settings(embed_origins=origins).embed_origins)
-    )
+    settings = Settings.model_validate({"embed_origins": origins})
+    app.add_middleware(SecurityHeadersMiddleware, policy=content_policy([], settings.embed_origins))
     headers = TestClient(app).get("/page").headers
     rules = dict(rule.split(" ", 1) for rule in headers["content-security-policy"].split("; "))
     assert rules["frame-ancestors"] == ancestors
