@@ -164,7 +164,7 @@ def test_what_is_asked_of_a_restricted_layer_is_written_and_so_is_what_is_taken_
         leader.get("/layers/camera/statistics"),
         leader.get("/layers/camera/values", params={"field": "camera_type"}),
         leader.post("/query", json={"geometry": shape, "layers": ["camera"]}),
-        leader.post("/layers/camera/rows", json={}),
+        leader.post("/layers/camera/rows", json={"bbox": [lon - d, lat - d, lon + d, lat + d]}),
         leader.post("/query/export?format=csv", json={"geometry": shape, "layers": ["component"]}),
     ]
     assert [answer.status_code for answer in asked] == [200] * len(asked)
