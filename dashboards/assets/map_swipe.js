@@ -18,7 +18,7 @@
   /** The moment and layers of the side that a place on the screen (pixels from the left) is on. */
   const sideOf = (x) => (layer && x > share * ioc.leaflet.getSize().x ? { at: compared.right, layers: compared.layers } : { at: compared.left, layers: null });
 
-  /** The moment of the left side, whose numbers the legend and the table show; empty for now. */
+  /** The moment of the left side, whose numbers the legend and the table show; empty for the present. */
   const moment = () => compared.left;
 
   /** The layers as the left side, which is the page's own map, shows them. */
