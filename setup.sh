@@ -74,6 +74,10 @@ missing_packages() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
     fi
+    # The broker of the district that has none of its own, and of the tests.
+    if [ -z "${IOC_MQTT_URL:-}" ] || [ "$purpose" = test ]; then
+        have mosquitto || [ -x /usr/sbin/mosquitto ] || echo "mosquitto"
+    fi
     if [ "$purpose" = test ] && ! have mariadbd && [ ! -x /usr/sbin/mariadbd ]; then
         echo "mariadb-server"
     fi
