@@ -19,6 +19,7 @@ from geodata.models.dataset import (
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
+from geodata.models.live_event import LiveEvent
 from geodata.models.load_run import LoadRun
 from geodata.models.pipe import PipeNode, PipeSegment
 from geodata.models.saved_view import SavedView
@@ -75,6 +76,7 @@ __all__ = [
     "FeatureEdit",
     "FeatureEditOutcome",
     "FeaturePhoto",
+    "LiveEvent",
     "LoadRun",
     "Metric",
     "PipeNode",
