@@ -17,6 +17,7 @@ from ioc.demo.landscape import Landscape, points_at, read_landscape
 from ioc.demo.road_names import name_roads
 from ioc.demo.roads import LANE_ABOVE, RoadNetwork, build_network, cut_cells, main_roads
 from ioc.demo.stations import Stations, set_up_stations
+from ioc.demo.vehicles import list_vehicles
 
 UNIT_GRIDS, DUTY_GRIDS = 6000, 1818
 Progress = Callable[[str], None]
@@ -38,6 +39,7 @@ class DemoDistrict:
     facilities: Facilities
     places: pd.DataFrame
     stations: Stations
+    vehicles: pd.DataFrame
 
 
 def grid_counts(scale: float) -> tuple[int, int]:
@@ -78,5 +80,5 @@ def make_district(seed: int, scale: float, progress: Progress) -> DemoDistrict:
     stations = set_up_stations(landscape, network, areas, drains, scale, stream(10))
     return DemoDistrict(
         landscape, network, areas, greens, buildings, drains, drain_faults,
-        components, cameras, facilities, places, stations,
+        components, cameras, facilities, places, stations, list_vehicles(scale),
     )  # fmt: skip

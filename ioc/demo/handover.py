@@ -68,6 +68,7 @@ def hand_over(folder: Path, district: DemoDistrict, seed: int, progress: Callabl
     _water(out)
     _cameras(out)
     _facilities(out)
+    _vehicles(out)
     file = f"{PLANNING}/基础地图.gpkg"
     layers = base_map_layers(district)
     writing.write_geopackage(
@@ -244,6 +245,13 @@ def _cameras(out: HandOver) -> None:
     table, _ = out.table(file, "点位表", table, np.full(len(table), None), plan)
     title = "武昌区视频监控点位统计表（演示数据，经纬度取自互联网地图）"
     writing.write_workbook(out.path(file), {"点位表": table}, title)
+
+
+def _vehicles(out: HandOver) -> None:
+    file = f"{URBAN}/作业车辆.csv"
+    table = out.district.vehicles
+    table, _ = out.table(file, "作业车辆", table, np.full(len(table), None))
+    writing.write_csv(out.path(file), table)
 
 
 def _facilities(out: HandOver) -> None:

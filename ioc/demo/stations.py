@@ -19,8 +19,9 @@ WUSONG, HEIGHT_1985 = "吴淞", "1985国家高程基准"
 WUSONG_ABOVE_1985 = 1.98
 # Guard, warning and guaranteed level at Wuhanguan, metres 吴淞.
 RIVER_LEVELS = (25.00, 27.30, 29.73)
+# By what a device sends: elements of SL 651, factors of HJ 212; columns of SL 323 or plain words by MQTT.
 METRICS = {
-    "雨量计": (("DRP", "时段降水量", "mm", 0.0, 50.0, 300),),
+    "雨量计": (("PN05", "5分钟时段降水量", "mm", 0.0, 50.0, 300),),
     "水位计": (("Z", "水位", "m", None, None, 300),),
     "流量计": (("Q", "流量", "m³/s", 0.0, None, 300),),
     "管网液位计": (("LEVEL", "井内液位", "m", 0.0, None, 120), ("BATTERY", "电池电压", "V", 3.3, 4.3, 3600)),
@@ -32,12 +33,12 @@ METRICS = {
         ("OMCN", "开机台数", "台", 0.0, None, 60), ("PMPQ", "抽水流量", "m³/s", 0.0, None, 60),
     ),
     "水质分析仪": (
-        ("PH", "pH值", "", 6.0, 9.0, 900), ("DO", "溶解氧", "mg/L", 2.0, None, 900),
-        ("NH3N", "氨氮", "mg/L", None, 2.0, 900),
+        ("w01001", "pH值", "", 6.0, 9.0, 900), ("w01009", "溶解氧", "mg/L", 2.0, None, 900),
+        ("w21003", "氨氮", "mg/L", None, 2.0, 900),
     ),
     "空气质量微站": (
-        ("PM25", "PM2.5", "μg/m³", None, 75.0, 60), ("PM10", "PM10", "μg/m³", None, 150.0, 60),
-        ("NOISE", "噪声", "dB(A)", None, 70.0, 60),
+        ("a34004", "PM2.5", "μg/m³", None, 75.0, 60), ("a34002", "PM10", "μg/m³", None, 150.0, 60),
+        ("LA", "噪声", "dB(A)", None, 70.0, 60),
     ),
 }  # fmt: skip
 PROTOCOLS = {
@@ -226,10 +227,15 @@ def _sheets(sites: list[_Site], areas: Areas, rng: np.random.Generator) -> Stati
             }
         )  # fmt: skip
         for order, kind in enumerate(site.devices):
-            device = f"{code}{order + 1:02d}"
+            device = _address(kind, f"{code}{order + 1:02d}", len(devices) + 1)
             devices.append(_device(device, code, name, kind, rng))
             metrics += _device_metrics(device, kind, site)
     return Stations(pd.DataFrame(stations), pd.DataFrame(devices), pd.DataFrame(metrics))
+
+
+def _address(kind: str, device: str, number: int) -> str:
+    """What the device reports with; SL 651-2014: three bytes of division code, two bytes of number."""
+    return f"{DISTRICT}{number:04X}" if PROTOCOLS.get(kind) == "SL 651" else device
 
 
 def _device(device: str, station: str, name: str, kind: str, rng: np.random.Generator) -> dict:

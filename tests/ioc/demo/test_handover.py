@@ -106,6 +106,16 @@ def test_stations_devices_and_metrics_hang_together(demo: DemoFolder):
     assert len(orphans) == len(seeded_rows(demo, STATIONS, bad_rows.DUPLICATE))
 
 
+def test_devices_report_with_addresses_of_their_protocol(demo: DemoFolder):
+    devices = sheet(demo, STATIONS, "设备")
+    hydrology = devices.loc[devices["通信协议"] == "SL 651", "设备编码"]
+    assert len(hydrology) > 0
+    assert hydrology.str.fullmatch("420106[0-9A-F]{4}").all()
+    vehicles = pd.read_csv(demo.path / "区城管执法局/作业车辆.csv", encoding="gb18030", dtype=str)
+    assert vehicles["终端手机号"].is_unique
+    assert vehicles["终端手机号"].str.fullmatch("[0-9]{12}").all()
+
+
 def test_seeded_rows_hold_what_the_manifest_says(demo: DemoFolder):
     tables = {
         COMPONENTS: demo.read(COMPONENTS),
