@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from secrets import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -90,6 +91,11 @@ def viewer_of(connection: HTTPConnection) -> Viewer:
     return connection.scope["ioc.viewer"]
 
 
+async def viewer_now(connection: HTTPConnection) -> Viewer | None:
+    """The viewer as the session or token stands by now, for answers that last; None when it is over."""
+    return await connection.scope["ioc.viewer_now"]()
+
+
 def require_role(role: str) -> Callable[[Request], None]:
     """A dependency that lets only viewers with the role pass; the others are refused with 403."""
 
@@ -152,7 +158,9 @@ class SignInMiddleware:
         elif self.limit and (wait := self.limit.seconds_to_wait(viewer.account_id, path)):
             await _slow_down(wait, scope, receive, send)
         else:
+            assert secret, "a viewer has one"
             scope["ioc.viewer"] = viewer
+            scope["ioc.viewer_now"] = partial(self._viewer, secret)
             await self._pass_on(connection, viewer, receive, send)
 
     def _is_metrics_token(self, secret: str | None) -> bool:

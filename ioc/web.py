@@ -29,6 +29,7 @@ from ioc.sign_in import (
     ViewerDirectory,
     may_read_metrics,
     sign_in_router,
+    viewer_now,
     viewer_of,
 )
 from layers.basemap import PACKAGED, read_basemaps
@@ -36,6 +37,7 @@ from layers.basemap_http import basemap_router
 from layers.catalogue import published_catalogue
 from layers.dataset_watch import DatasetWatch
 from layers.http import router as layers_router
+from layers.live import LiveHub, Topics, live_router
 from layers.ogc import document_tiles, ogc_router
 from layers.problem import add_problem_handlers, problem_response
 from layers.tile_endpoint import ROUTE as TILE_ROUTE
@@ -43,7 +45,13 @@ from layers.tile_endpoint import ROUTE as TILE_ROUTE
 
 def create_app(settings: Settings, store: Store) -> FastAPI:
     """The application over ``store``; it closes the store when it ends."""
-    watch = DatasetWatch(store.app_url, on_rights_changed=lambda: directory.forget())
+    hub = LiveHub(store.app_url)
+
+    def rights_changed() -> None:
+        directory.forget()
+        hub.review()
+
+    watch = DatasetWatch(store.app_url, on_rights_changed=rights_changed)
     directory = ViewerDirectory(store, watch.is_watched)
     catalogue = published_catalogue(watch)
     trail = RequestTrail(store)
@@ -51,7 +59,9 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await watch.start()
+        await hub.start()
         yield
+        await hub.stop()
         await watch.stop()
         await trail.close()
         await store.close()
@@ -75,6 +85,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         )
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers)
+    app.include_router(live_router(store, hub, Topics(), viewer_of, viewer_now))
     app.include_router(_basemap_router(settings))
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))
