@@ -141,7 +141,7 @@ class VersionWriter:
         counts.accepted += len(chunk)
         counts.removed += len(chunk.removed)
         counts.refused = counts.read - counts.accepted - counts.removed
-        counts.flagged += sum(one is not None for one in chunk.warnings)
+        counts.flagged += len(chunk.warnings) - chunk.warnings.count(None)
         counts.refused_by_rule += chunk.refused_by_rule
         counts.flagged_by_rule += chunk.flagged_by_rule
 

@@ -169,13 +169,22 @@ def _check_range(values: np.ndarray, limits: tuple[int, int], what: str) -> None
 
 def _text(column: pa.Array) -> list[pa.Array]:
     values = column.cast(pa.large_string())
-    if arrow_call("any", _with_nul(values)).as_py():
+    if _holds_nul(values):
         raise UnencodableError("a text holds a NUL character")
     return _variable(values.cast(pa.large_binary()))
 
 
-def _with_nul(values: pa.Array) -> pa.Array:
-    return arrow_call("match_substring", values, options=MatchSubstringOptions("\0"))
+def _holds_nul(values: pa.Array) -> bool:
+    _, offsets, data = values.buffers()
+    if data is None or not len(values):
+        return False
+    ends = np.frombuffer(offsets, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
+    if np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]].all():
+        return False
+    # A zero byte may also lie under a null, where it is no character.
+    return bool(
+        arrow_call("any", arrow_call("match_substring", values, options=MatchSubstringOptions("\0"))).as_py()
+    )
 
 
 def _filled(values: pa.Array, filling: Any) -> Any:

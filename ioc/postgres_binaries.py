@@ -77,6 +77,11 @@ class PostgresBinaries:
             **other,  # pyright: ignore[reportArgumentType, reportCallIssue]
         )
 
+    def takes_setting(self, name: str, value: str, data: Path, account: Account) -> bool:
+        """Whether the server knows this value of a setting; some depend on how it was built."""
+        asked = self.run("postgres", "-D", data, "-C", name, "-c", f"{name}={value}", account=account)
+        return asked.returncode == 0
+
 
 def clean_environment() -> dict[str, str]:
     """Our environment without PG* variables, and English, because failures are recognised by their words."""

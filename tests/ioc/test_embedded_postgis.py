@@ -344,3 +344,10 @@ def test_the_newest_server_and_the_nearest_client_are_taken(tmp_path: Path) -> N
     assert find_client(15, folders=newest_first).version == "16.3"
     with pytest.raises(UserError, match="postgresql-client-17"):
         find_client(17, folders=newest_first)
+
+
+def test_a_setting_is_taken_only_where_the_server_knows_its_value(cluster: EmbeddedPostgis) -> None:
+    cluster.start()
+    takes = cluster.binaries.takes_setting
+    assert takes("wal_compression", "on", cluster.data, cluster.account)
+    assert not takes("wal_compression", "brotli", cluster.data, cluster.account)
