@@ -21,6 +21,20 @@ from geodata.models.facility import Facility
 from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
 from geodata.models.live_event import LiveEvent
 from geodata.models.load_run import LoadRun
+from geodata.models.observation import (
+    DeviceClock,
+    FeedSource,
+    IngestRequest,
+    Latest,
+    LatestPosition,
+    Observation,
+    ObservationDay,
+    ObservationHour,
+    Series,
+    VehiclePosition,
+    VehicleTrack,
+    WaitingDevice,
+)
 from geodata.models.pipe import PipeNode, PipeSegment
 from geodata.models.saved_view import SavedView
 from geodata.models.search_entry import SearchEntry
@@ -69,6 +83,7 @@ __all__ = [
     "Department",
     "DepartmentalFeature",
     "Device",
+    "DeviceClock",
     "District",
     "DutyGrid",
     "Facility",
@@ -76,20 +91,31 @@ __all__ = [
     "FeatureEdit",
     "FeatureEditOutcome",
     "FeaturePhoto",
+    "FeedSource",
+    "IngestRequest",
+    "Latest",
+    "LatestPosition",
     "LiveEvent",
     "LoadRun",
     "Metric",
+    "Observation",
+    "ObservationDay",
+    "ObservationHour",
     "PipeNode",
     "PipeSegment",
     "Quarantine",
     "RoleRight",
     "SavedView",
     "SearchEntry",
+    "Series",
     "SignInAttempt",
     "Station",
     "Street",
     "UnitGrid",
+    "VehiclePosition",
+    "VehicleTrack",
     "VersionDifference",
     "VersionedRow",
+    "WaitingDevice",
     "field_names",
 ]

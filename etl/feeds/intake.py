@@ -1,0 +1,182 @@
+"""The one way readings and positions come into the store, whatever protocol they came by.
+
+Callers hand in a frame's worth or a file's worth; one writer stores what has come together in one transaction
+and answers all callers after its commit. What is not committed is not answered, and may be sent again: a
+reading is known by its series and time.
+
+Flow control: readings wait (the caller is held) while too many are queued; positions, of which the next one
+tells nearly the same, are shed then, counted, and said so.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+from psycopg import OperationalError
+
+from etl.feeds import intake_metrics as metrics
+from etl.feeds.intake_batch import BatchWriter, Submission
+from etl.feeds.reading import Judge, Position, Reading, Receipt
+
+log = structlog.get_logger(__name__)
+
+MOST_ROWS = 20_000
+"""In one transaction; a single submission may hold more."""
+MOST_READINGS = 100_000
+"""That wait; whoever brings more is held until there is room."""
+MOST_POSITIONS = 20_000
+"""That wait; more are shed."""
+RETRY_SECONDS = 0.5
+DEFAULT_KEPT_DAYS = 400
+
+
+class IntakeClosedError(RuntimeError):
+    """The intake ended before this was stored: it is not acknowledged, send it again."""
+
+
+@dataclass
+class _Waiting:
+    content: Submission
+    shed: int
+    future: Future[Receipt] = field(default_factory=Future)
+
+
+class Intake:
+    """Takes readings and positions in; any number of threads may use it.
+
+    Args:
+        url: of the store; the role needs no more than the web's has, unless ``judge`` does.
+        judge: told of new readings within their transaction.
+        kept_days: how long raw readings are kept; older ones are refused.
+    """
+
+    def __init__(self, url: str, judge: Judge | None = None, kept_days: int = DEFAULT_KEPT_DAYS) -> None:
+        self._writer = BatchWriter(url, judge, kept_days)
+        self._queue: deque[_Waiting] = deque()
+        self._readings = 0
+        self._positions = 0
+        self._shed = 0
+        self._shedding = False
+        self._notices: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+        self._thread.start()
+
+    def take(
+        self, readings: Sequence[Reading], positions: Sequence[Position] = (), source: str = ""
+    ) -> Receipt:
+        """Store readings and positions; returns when they are committed.
+
+        Args:
+            source: protocol and, behind a colon, who or what sent them: ``http:pump company``.
+
+        Raises:
+            IntakeClosedError: the intake ended first.
+        """
+        return self.submit(readings, positions, source).result()
+
+    def submit(
+        self, readings: Sequence[Reading], positions: Sequence[Position] = (), source: str = ""
+    ) -> Future[Receipt]:
+        """As ``take``, without waiting for the commit; waits while too many readings are queued."""
+        with self._changed:
+            shed = self._to_shed(positions)
+            while readings and self._readings >= MOST_READINGS and not self._closing.is_set():
+                self._changed.wait()
+            waiting = _Waiting((readings, () if shed else positions, source), shed)
+            if self._closing.is_set():
+                waiting.future.set_exception(IntakeClosedError())
+            elif not readings and not waiting.content[1]:
+                waiting.future.set_result(Receipt(shed=shed))
+            else:
+                self._queue.append(waiting)
+                self._count(waiting, 1)
+                self._changed.notify_all()
+        return waiting.future
+
+    def close(self) -> None:
+        """Store what is queued, as far as the database answers, and end."""
+        with self._changed:
+            self._closing.set()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _to_shed(self, positions: Sequence[Position]) -> int:
+        """How many of these positions there is no room for: all of them, or none."""
+        full = self._positions + len(positions) > MOST_POSITIONS or self._readings >= MOST_READINGS
+        if not positions or not full:
+            return 0
+        if not self._shedding:
+            self._shedding = True
+            self._notices.append({"state": "shedding"})
+            log.warning("intake: more comes than can be stored; positions are shed, readings wait")
+        self._shed += len(positions)
+        metrics.POSITIONS.labels("shed").inc(len(positions))
+        return len(positions)
+
+    def _count(self, waiting: _Waiting, sign: int) -> None:
+        readings, positions, _source = waiting.content
+        self._readings += sign * len(readings)
+        self._positions += sign * len(positions)
+        metrics.QUEUED.labels("readings").set(self._readings)
+        metrics.QUEUED.labels("positions").set(self._positions)
+
+    def _work(self) -> None:
+        """The writer: until the intake is closed and its queue empty."""
+        while batch := self._next_batch():
+            with self._changed:
+                notices, self._notices = self._notices, []
+            self._write(batch, notices)
+            with self._changed:
+                for one in batch:
+                    self._count(one, -1)
+                if (
+                    self._shedding
+                    and self._positions <= MOST_POSITIONS // 2
+                    and self._readings < MOST_READINGS
+                ):
+                    self._shedding = False
+                    self._notices.append({"state": "normal", "shed": self._shed})
+                    log.warning("intake: positions are stored again", shed=self._shed)
+                    self._shed = 0
+                self._changed.notify_all()
+        self._writer.close()
+
+    def _next_batch(self) -> list[_Waiting]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing.is_set())
+            batch: list[_Waiting] = []
+            rows = 0
+            while self._queue and rows < MOST_ROWS:
+                batch.append(self._queue.popleft())
+                rows += len(batch[-1].content[0]) + len(batch[-1].content[1])
+            return batch
+
+    def _write(self, batch: list[_Waiting], notices: list[dict[str, Any]]) -> None:
+        """Store and answer a batch; what cannot be stored is told apart by storing each by itself."""
+        while True:
+            try:
+                receipts = self._writer.write([one.content for one in batch], notices)
+                break
+            except OperationalError as error:
+                log.error("intake: beginning a batch again", reason=str(error).strip())
+                metrics.RETRIES.inc()
+                if self._closing.wait(RETRY_SECONDS):
+                    for one in batch:
+                        one.future.set_exception(IntakeClosedError())
+                    return
+            except Exception as error:
+                if len(batch) > 1:
+                    for one in batch:
+                        self._write([one], notices if one is batch[0] else [])
+                    return
+                log.error("intake: a submission cannot be stored", exc_info=error)
+                batch[0].future.set_exception(error)
+                return
+        for one, receipt in zip(batch, receipts, strict=True):
+            one.future.set_result(replace(receipt, shed=one.shed))

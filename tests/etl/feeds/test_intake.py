@@ -1,0 +1,237 @@
+"""Readings and positions into the store: once, at their time, and told to those who may see them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg import Connection
+
+from etl.feeds.intake import Intake
+from etl.feeds.reading import Position, Reading, ReadingBatch
+from etl.feeds.reading_aggregate import hour_aggregates
+from geodata.store import Store
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+class Noting:
+    """A judge that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, float, bool]] = []
+
+    def judge(self, connection: Connection[Any], batch: ReadingBatch) -> None:
+        connection.execute("SELECT 1")
+        for series, value, newest in zip(batch.series, batch.value, batch.newest, strict=True):
+            self.seen.append((batch.known[int(series)].metric, float(value), bool(newest)))
+
+
+@pytest.fixture
+def judge() -> Noting:
+    return Noting()
+
+
+@pytest.fixture
+def intake(demo_store: Store, judge: Noting) -> Iterator[Intake]:
+    taking = Intake(demo_store.app_url, judge)
+    yield taking
+    taking.close()
+
+
+@pytest.fixture
+def device(demo_store: Store) -> str:
+    """The code of a device of the demo district."""
+    with demo_store.owner_connection() as connection:
+        row = connection.execute("SELECT min(code) FROM ioc.device WHERE device_type = '水位计'").fetchone()
+    assert row is not None
+    return row[0]
+
+
+Rows = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def rows(demo_store: Store) -> Rows:
+    def ask(query: Any, *parameters: Any) -> list[tuple[Any, ...]]:
+        with demo_store.owner_connection() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    return ask
+
+
+def at(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def test_readings_are_kept_once_and_the_newest_is_the_latest(
+    intake: Intake, judge: Noting, device: str, rows: Rows
+) -> None:
+    first = [Reading(device, "Z", at(-3), 20.0), Reading(device, "Z", at(-1), 22.0)]
+    assert intake.take(first, source="sl651").stored == 2
+    late = [Reading(device, "Z", at(-2), 25.0), Reading(device, "Z", at(-1), 99.0), first[0], first[0]]
+    receipt = intake.take(late, source="sl651")
+    assert (receipt.stored, receipt.duplicates, receipt.refused) == (1, 3, [])
+    assert rows("SELECT observed_at, value FROM ioc.observation ORDER BY 1") == [
+        (at(-3), 20.0),
+        (at(-2), 25.0),
+        (at(-1), 22.0),
+    ]
+    assert rows("SELECT observed_at, value, trend FROM ioc.latest") == [(at(-1), 22.0, 0)]
+    assert judge.seen == [("Z", 20.0, False), ("Z", 22.0, True), ("Z", 25.0, False)]
+    told = rows(
+        "SELECT i ->> 'device', (i ->> 'value')::float, i -> 'r' "
+        "FROM ioc.live_event, jsonb_array_elements(items) i"
+    )
+    right = rows(
+        "SELECT jsonb_build_array(dataset_id, sensitivity, area_code) FROM ioc.device WHERE code = %s", device
+    )
+    assert told == [(device, 22.0, right[0][0])]
+    assert intake.take([Reading(device, "Z", at(0), 21.0)]).stored == 1
+    assert rows("SELECT trend FROM ioc.latest") == [(-1,)]
+
+
+def test_aggregates_of_hours_and_days_grow_with_late_readings(
+    intake: Intake, device: str, rows: Rows
+) -> None:
+    hour = (NOW - timedelta(days=1)).replace(minute=0, second=0)
+    times = [hour + timedelta(minutes=m) for m in (5, 15, 25, 65)]
+    intake.take([Reading(device, "Z", t, v) for t, v in zip(times, (3.0, 9.0, 9.0, 1.0), strict=True)])
+    late = [
+        Reading(device, "Z", hour + timedelta(minutes=m), v) for m, v in ((1, 3.0), (55, 2.0), (56, None))
+    ]
+    intake.take(late)
+    found = rows(
+        "SELECT hour, n, minimum, minimum_at, maximum, maximum_at, sum, last "
+        "FROM ioc.observation_hour ORDER BY 1"
+    )
+    assert found == [
+        (hour, 5, 2.0, hour + timedelta(minutes=55), 9.0, times[1], 26.0, 2.0),
+        (hour + timedelta(hours=1), 1, 1.0, times[3], 1.0, times[3], 1.0, 1.0),
+    ]
+    days = rows("SELECT day, n, minimum, maximum, sum FROM ioc.observation_day ORDER BY 1")
+    local = {(t + timedelta(hours=8)).date() for t in times}
+    assert {day for day, *_ in days} == local
+    assert sum(n for _, n, *_ in days) == 6
+    assert rows("SELECT count(*) FROM ioc.observation WHERE value IS NULL") == [(1,)]
+
+
+def test_what_cannot_be_a_reading_is_refused_with_its_row(intake: Intake, device: str, rows: Rows) -> None:
+    given = [
+        Reading(device, "Z", at(-1), float("nan")),
+        Reading(device, "Z", at(-2), 20.0),
+        Reading(device, "Z", at(-3), 1e300),
+        Reading(device, "", at(-4), 20.0),
+        Reading(device, "Z", NOW - timedelta(days=9000), 20.0),
+        Reading(device, "Z", NOW + timedelta(days=9000), 20.0),
+        Reading("a\0b", "Z", at(-4), 20.0),
+    ]
+    receipt = intake.take(given)
+    assert receipt.stored == 1
+    assert [one.row for one in receipt.refused] == [0, 2, 3, 4, 5, 6]
+    assert all(one.zh and one.en and one.kind == "reading" for one in receipt.refused)
+    assert rows("SELECT value FROM ioc.observation") == [(20.0,)]
+
+
+def test_readings_of_the_future_are_marked_and_never_the_latest(
+    intake: Intake, judge: Noting, device: str, rows: Rows
+) -> None:
+    intake.take([Reading(device, "Z", at(60), 50.0), Reading(device, "Z", at(-1), 20.0)])
+    assert rows("SELECT quality FROM ioc.observation ORDER BY observed_at") == [("",), ("clock",)]
+    assert rows("SELECT value FROM ioc.latest") == [(20.0,)]
+    assert judge.seen == [("Z", 20.0, True)]
+    [(code, ahead)] = rows("SELECT device_code, ahead_s FROM ioc.device_clock")
+    assert code == device
+    assert 3500 < ahead < 3601
+
+
+def test_an_unknown_device_waits_and_loses_nothing(
+    intake: Intake, judge: Noting, device: str, rows: Rows, demo_store: Store
+) -> None:
+    receipt = intake.take(
+        [Reading("4711", "Z", at(-1), 3.5), Reading(device, "Z", at(-1), 1.0)], source="sl651"
+    )
+    assert (receipt.stored, receipt.waiting) == (2, 1)
+    receipt = intake.take([Reading("4711", "Z", at(0), 3.6)], [Position("4711", at(0), 114.3, 30.5)], "sl651")
+    assert (receipt.stored, receipt.waiting) == (2, 2)
+    [(state, protocol, readings, positions, payload)] = rows(
+        "SELECT state, protocol, readings, positions, last_payload FROM ioc.waiting_device"
+    )
+    assert (state, protocol, readings, positions) == ("waiting", "sl651", 2, 1)
+    assert payload["Z"]["value"] == 3.6
+    assert payload["position"]["lon"] == 114.3
+    assert [metric for metric, *_ in judge.seen] == ["Z"]
+    topics = rows("SELECT topic, items -> 0 ->> 'device' FROM ioc.live_event ORDER BY id")
+    assert topics == [("device", "4711"), ("reading", device)]
+    with demo_store.owner_connection() as connection:
+        connection.execute("UPDATE ioc.waiting_device SET state = 'refused', decided_at = now()")
+    refused = intake.take([Reading("4711", "Z", at(0.1), 3.6)]).refused
+    assert [one.row for one in refused] == [0]
+
+
+def test_positions_come_to_cgcs2000_by_the_devices_flag(
+    intake: Intake, rows: Rows, demo_store: Store
+) -> None:
+    with demo_store.owner_connection() as connection:
+        row = connection.execute(
+            "SELECT array_agg(code ORDER BY code) FROM ioc.device WHERE device_type = '水位计'"
+        ).fetchone()
+        assert row is not None
+        right, shifted = row[0][:2]
+        connection.execute("UPDATE ioc.device SET position_frame = 'GCJ-02' WHERE code = %s", [shifted])
+        connection.execute("UPDATE ioc.dataset SET revision = revision + 1 WHERE code = 'device'")
+    # Tiananmen, as gcj_vectors of the standards pair it: WGS84 116.391349, 39.907375.
+    given = [
+        Position(right, at(-1), 116.391349, 39.907375, 30, 90),
+        Position(shifted, at(-1), 116.39759036, 39.90877628, 30, 90),
+        Position(right, at(-2), 116.39759036, 39.90877628, frame="GCJ-02"),
+        Position(right, at(-3), 0, 0),
+    ]
+    receipt = intake.take([], given, "jt808")
+    assert (receipt.stored, [one.row for one in receipt.refused]) == (3, [3])
+    found = np.array(rows("SELECT lon, lat FROM ioc.vehicle_position"))
+    assert found == pytest.approx(np.tile([116.391349, 39.907375], (3, 1)), abs=2e-6)
+    assert rows("SELECT count(*) FROM ioc.latest_position WHERE observed_at = %s", at(-1)) == [(2,)]
+    [(vehicle, speed)] = rows(
+        "SELECT i ->> 'vehicle', (i ->> 'speed')::float FROM ioc.live_event, jsonb_array_elements(items) i "
+        "WHERE i ->> 'vehicle' = %s",
+        right,
+    )
+    assert (vehicle, speed) == (right, 30.0)
+
+
+def test_a_judge_that_fails_costs_no_reading(demo_store: Store, device: str, rows: Rows) -> None:
+    class Failing:
+        def judge(self, connection: Connection[Any], batch: ReadingBatch) -> None:
+            connection.execute("SELECT 1 / 0 + %s", [len(batch.value)])
+
+    taking = Intake(demo_store.app_url, Failing())
+    assert taking.take([Reading(device, "Z", at(-1), 1.0)]).stored == 1
+    taking.close()
+    assert rows("SELECT value FROM ioc.observation") == [(1.0,)]
+
+
+def test_aggregates_agree_with_a_loop() -> None:
+    random = np.random.default_rng(1)
+    series = np.sort(random.integers(0, 5, 500)).astype(np.int32)
+    times = np.datetime64("2026-01-01T00:00", "us") + np.arange(500) * np.timedelta64(97, "s")
+    value = random.integers(0, 9, 500).astype(float)
+    found = hour_aggregates(series, times, value)
+    expected = []
+    for number in np.unique(series):
+        for hour in np.unique(times[series == number].astype("datetime64[h]")):
+            inside = np.flatnonzero((series == number) & (times.astype("datetime64[h]") == hour))
+            part = value[inside]
+            expected.append(
+                (
+                    part.min(),
+                    part.max(),
+                    times[inside][part.argmin()],
+                    times[inside][part.argmax()],
+                    len(part),
+                    part[-1],
+                )
+            )
+    columns = (found.minimum, found.maximum, found.minimum_at, found.maximum_at, found.n, found.last)
+    assert list(zip(*columns, strict=True)) == expected
