@@ -8,7 +8,9 @@ from typing import LiteralString
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-ROLES = ("screen", "staff", "planner", "leader", "steward", "admin")
+CASE_POSTS = ("receiver", "dispatcher", "duty_chief", "collector")
+"""Posts in the handling of cases (受理员, 派遣员, 值班长, 采集员), held beside another role."""
+ROLES = ("screen", "staff", "planner", "leader", "steward", "admin", *CASE_POSTS)
 SENSITIVITY = {1: ("公开", "public"), 2: ("内部", "internal"), 3: ("受控", "restricted")}
 
 
@@ -16,7 +18,8 @@ SENSITIVITY = {1: ("公开", "public"), 2: ("内部", "internal"), 3: ("受控",
 class Rights:
     """What ``ioc.account_rights`` resolved: datasets seen in every area, and datasets seen in some.
 
-    ``whole`` holds ``dataset_id * 4 + sensitivity``; ``area`` holds ``dataset_id.sensitivity.prefix``.
+    ``whole`` holds ``dataset_id * 4 + sensitivity``; ``area`` holds ``dataset_id.sensitivity.prefix``, and
+    for the cases of one's own department ``dataset_id.department.prefix``.
     """
 
     whole: frozenset[int] = frozenset()
@@ -28,10 +31,13 @@ class Rights:
             int(key.partition(".")[0]) for key in self.area
         )
 
-    def covers(self, dataset_id: int, sensitivity: int, area_code: str) -> bool:
-        """Whether a row would be visible: what the store's policies say, without asking the store."""
-        place = f"{dataset_id}.{sensitivity}.{area_code}"
-        return dataset_id * 4 + sensitivity in self.whole or place.startswith(tuple(self.area))
+    def covers(self, dataset_id: int, level: int | str, area_code: str) -> bool:
+        """Whether a row would be visible: what the store's policies say, without asking the store.
+
+        ``level`` is the row's sensitivity, or the department whose case it is.
+        """
+        whole = isinstance(level, int) and dataset_id * 4 + level in self.whole
+        return whole or f"{dataset_id}.{level}.{area_code}".startswith(tuple(self.area))
 
     def fingerprint(self, dataset_ids: Collection[int]) -> str:
         """The same for two viewers exactly when they may see the same rows of these datasets."""

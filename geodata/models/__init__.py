@@ -6,6 +6,14 @@ from geodata.models.audit import AuditEntry, SignInAttempt
 from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, VersionedRow, field_names
 from geodata.models.base_map import BaseFeature
 from geodata.models.camera import Camera
+from geodata.models.case_file import (
+    CaseFile,
+    CaseNumber,
+    CasePhoto,
+    CaseReporter,
+    CaseStep,
+    CaseTransition,
+)
 from geodata.models.catalogue import CatalogueEntry, DatasetAlarm
 from geodata.models.component import Component
 from geodata.models.dataset import (
@@ -72,6 +80,12 @@ __all__ = [
     "Base",
     "BaseFeature",
     "Camera",
+    "CaseFile",
+    "CaseNumber",
+    "CasePhoto",
+    "CaseReporter",
+    "CaseStep",
+    "CaseTransition",
     "CatalogueEntry",
     "Community",
     "Component",

@@ -22,10 +22,13 @@ rights, which leaves this process free."""
 
 
 class ItemRight(NamedTuple):
-    """Who may see an item: whoever may see a row of the dataset with this sensitivity and area."""
+    """Who may see an item: whoever may see a row of the dataset with this sensitivity and area.
+
+    Instead of a sensitivity the level of a case may be a department: that whose case it is.
+    """
 
     dataset_id: int
-    sensitivity: int
+    level: int | str
     area_code: str
 
 
@@ -82,6 +85,6 @@ def events_of(rows: Iterable[Sequence[Any]]) -> list[LiveEvent]:
 
 def _right(text: str | None) -> ItemRight | None:
     match json.loads(text or "null"):
-        case [int(dataset_id), int(sensitivity), str(area_code)]:
-            return ItemRight(dataset_id, sensitivity, area_code)
+        case [int(dataset_id), int() | str() as level, str(area_code)]:
+            return ItemRight(dataset_id, level, area_code)
     return None

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from geodata.dataset_version import Version, begin_version, create_tables, index_tables, publish
 from geodata.models import Component
 from geodata.store import RightsBypassedError, Store
-from geodata.viewer import ROLES, Viewer, resolve_viewer
+from geodata.viewer import CASE_POSTS, ROLES, Viewer, resolve_viewer
 
 OWN, OTHER = "water", "police"
 INSIDE, OUTSIDE = "420106012003", "420106001002"
@@ -24,6 +24,8 @@ CEILING = {
     "leader": (3, 3),
     "steward": (3, 2),
     "admin": (3, 3),
+    # Posts in the handling of cases show cases and nothing else.
+    **dict.fromkeys(CASE_POSTS, (0, 0)),
 }
 
 

@@ -36,7 +36,7 @@ def test_a_name_is_given_once(store: Store) -> None:
 def test_demo_accounts_are_made_once_and_their_passwords_kept(store: Store, tmp_path: Path) -> None:
     with store.owner_connection() as connection:
         connection.cursor().executemany(
-            "INSERT INTO ioc.department VALUES (%s, %s, %s)",
+            "INSERT INTO ioc.department VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [(code, code, code) for code in {a.department_code for a in DEMO_ACCOUNTS if a.department_code}],
         )
     file = tmp_path / "demo_accounts.json"

@@ -1,0 +1,315 @@
+"""Steps of cases: which are possible in which state and by which post, clocks, two colleagues at once."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from geodata.case_flow import Step, resume_due, take_step, transitions
+from geodata.case_refusal import CaseRefusedError
+from geodata.store import Store
+from geodata.viewer import Viewer
+from tests.geodata.case_accounts import add_person, put, report, tried
+
+# What city management does with a case in each state, and who: standards/case_workflow.md, 2 and 3.
+POSSIBLE = {
+    "reported": {"accept": "receiver", "send_verify": "receiver", "reject": "receiver"},
+    "verifying": {"confirm": "collector", "deny": "collector"},
+    "pending_register": {"register": "receiver", "reject": "receiver"},
+    "pending_dispatch": {"dispatch": "dispatcher", "return": "dispatcher"},
+    "pending_handle": {
+        "start": "department",
+        "feed_back": "department",
+        "return": "department",
+        "ask_extension": "department",
+        "extend": "dispatcher duty_chief",
+        "refuse_extension": "dispatcher duty_chief",
+    },
+    "handling": {
+        "feed_back": "department",
+        "suspend": "dispatcher",
+        "ask_extension": "department",
+        "extend": "dispatcher duty_chief",
+        "refuse_extension": "dispatcher duty_chief",
+    },
+    "suspended": {"resume": "dispatcher"},
+    "pending_check": {"send_check": "receiver dispatcher", "rework": "receiver dispatcher"},
+    "checking": {"pass": "collector", "fail": "collector"},
+    "pending_close": {"close": "duty_chief"},
+    "returned": {"reconsider": "receiver", "reject": "receiver"},
+}
+ALWAYS = {"urge": "duty_chief dispatcher", "force_close": "duty_chief", "cancel": "duty_chief"}
+ENDS = {"rejected", "closed", "force_closed", "cancelled"}
+ACTIONS = sorted({action for ways in POSSIBLE.values() for action in ways} | set(ALWAYS))
+POSTS = ("receiver", "dispatcher", "duty_chief", "collector", "department")
+
+
+def allowed(state: str, action: str) -> set[str]:
+    ways = {} if state in ENDS else {**POSSIBLE[state], **ALWAYS}
+    return set(ways.get(action, "").split())
+
+
+def asked(case: int, action: str, version: int = 1) -> Step:
+    return Step(
+        case,
+        version,
+        action,
+        "因为",
+        department="water",
+        condition="event.0110.1",
+        until=datetime.now(UTC) + timedelta(days=30),
+    )
+
+
+def case_row(store: Store, case: int) -> dict[str, Any]:
+    with store.owner_connection() as owner:
+        row = (
+            owner.cursor(row_factory=dict_row)
+            .execute("SELECT * FROM ioc.case_file WHERE id = %s", [case])
+            .fetchone()
+        )
+    assert row is not None
+    return row
+
+
+@pytest.fixture
+def people(store: Store) -> dict[str, Viewer]:
+    """One person of each post; the departments are water (handles) and urban."""
+    add_person(store, "waterman", ["staff"], "water")
+    return {
+        post: add_person(store, post, ["staff"] if post == "department" else [post], "urban")
+        for post in POSTS
+    }
+
+
+def in_state(store: Store, state: str) -> int:
+    case = report(store, state)
+    now = datetime.now(UTC)
+    put(
+        store,
+        case,
+        state=state,
+        department_code="urban",
+        limit_value=4,
+        limit_unit="工作时",
+        deadline=now + timedelta(days=9),
+        stopped_at=now if state in ("suspended", "pending_check", "checking") else None,
+        ended_at=now if state in ENDS else None,
+    )
+    return case
+
+
+def fault_of(connection: Connection[Any], step: Step) -> str | None:
+    """Why a step is refused, if it is; it is taken back."""
+    with connection.transaction(force_rollback=True):
+        try:
+            take_step(connection, step)
+        except CaseRefusedError as refusal:
+            return refusal.fault
+    return None
+
+
+def test_every_step_is_possible_where_it_should_be_and_nowhere_else(
+    store: Store, people: dict[str, Viewer]
+) -> None:
+    everybody = add_person(store, "everybody", ["staff", *POSTS[:4]])
+    cases = {state: in_state(store, state) for state in [*POSSIBLE, *ENDS]}
+    possible = {(state, action) for state in cases for action in ACTIONS if allowed(state, action)}
+    with store.connect(everybody) as connection:
+        for state, case in cases.items():
+            for action in ACTIONS:
+                expected = None if (state, action) in possible else "state"
+                assert fault_of(connection, asked(case, action)) == expected, (state, action)
+    for post in POSTS:
+        with store.connect(people[post]) as connection:
+            for state, action in sorted(possible):
+                expected = None if post in allowed(state, action) else "right"
+                assert fault_of(connection, asked(cases[state], action)) == expected, (state, action, post)
+    with store.app_connection() as connection:
+        assert len(transitions(connection)) == sum(len(ways) + len(ALWAYS) for ways in POSSIBLE.values())
+
+
+def test_a_case_from_report_to_close(store: Store, people: dict[str, Viewer]) -> None:
+    waterman = add_person(store, "pump", ["staff"], "water")
+    case = report(store)
+    way = [
+        ("receiver", "send_verify"),
+        ("collector", "confirm"),
+        ("receiver", "register"),
+        ("dispatcher", "dispatch"),
+        ("water", "start"),
+        ("water", "feed_back"),
+        ("receiver", "send_check"),
+        ("collector", "fail"),
+        ("water", "feed_back"),
+        ("dispatcher", "send_check"),
+        ("collector", "pass"),
+        ("duty_chief", "close"),
+    ]
+    for number, (who, action) in enumerate(way, 1):
+        viewer = waterman if who == "water" else people[who]
+        with store.connect(viewer) as connection:
+            assert take_step(connection, asked(case, action, number)) == number + 1
+    row = case_row(store, case)
+    assert row["state"] == "closed"
+    assert row["reworks"] == 1
+    assert (row["limit_value"], row["limit_unit"]) == (4, "工作时")
+    assert row["dispatched_at"] < row["handled_at"] < row["ended_at"]
+    assert row["handled_at"] <= row["deadline"]
+    with store.owner_connection() as owner:
+        steps = owner.execute(
+            "SELECT action, actor, post, from_state FROM ioc.case_step WHERE case_id = %s ORDER BY number",
+            [case],
+        ).fetchall()
+        told = owner.execute("SELECT items FROM ioc.live_event WHERE topic = 'case' ORDER BY id").fetchall()
+    assert [step[0] for step in steps] == ["report", *[action for _, action in way]]
+    assert steps[4][1:] == ("dispatcher", "dispatcher", "pending_dispatch")
+    assert steps[5][1:3] == ("pump", "department")
+    # Every screen hears of every step, with the right to it.
+    assert [items[0]["version"] for (items,) in told] == list(range(1, len(way) + 2))
+    assert [item["r"] for item in told[0][0]] == [[row["dataset_id"], 3, ""]]
+    assert {item["r"][1] for item in told[-1][0]} == {3, "water"}
+    assert told[-1][0][0]["open"] is False
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "without", "fault"),
+    [
+        ("pending_dispatch", "dispatch", "department", "department"),
+        ("pending_register", "register", "condition", "condition"),
+        ("handling", "suspend", "until", "until"),
+        ("reported", "reject", "opinion", "reason"),
+        ("handling", "urge", "opinion", "reason"),
+    ],
+)
+def test_what_a_step_needs(
+    store: Store, people: dict[str, Viewer], state: str, action: str, without: str, fault: str
+) -> None:
+    case = in_state(store, state)
+    step = Step(**{**vars(asked(case, action)), without: " " if without == "opinion" else None})
+    post = next(iter(sorted(allowed(state, action))))
+    with tried(store, people[post]) as connection, pytest.raises(CaseRefusedError) as refused:
+        take_step(connection, step)
+    assert refused.value.fault == fault
+
+
+def test_extensions_and_suspensions_have_their_bounds(store: Store, people: dict[str, Viewer]) -> None:
+    case = in_state(store, "handling")
+    before = case_row(store, case)["deadline"]
+    for version in (1, 2):
+        with store.connect(people["dispatcher"]) as connection:
+            take_step(connection, asked(case, "extend", version))
+    assert case_row(store, case)["deadline"] > before
+    put(store, case, extensions=1, deadline=datetime.now(UTC) - timedelta(minutes=1))
+    with tried(store, people["dispatcher"]) as connection, pytest.raises(CaseRefusedError, match="overdue"):
+        take_step(connection, asked(case, "extend", 3))
+    put(store, case, extensions=2, suspensions=1, deadline=datetime.now(UTC) + timedelta(days=1))
+    with tried(store, people["dispatcher"]) as connection, pytest.raises(CaseRefusedError, match="at most 2"):
+        take_step(connection, asked(case, "extend", 3))
+    with tried(store, people["dispatcher"]) as connection, pytest.raises(CaseRefusedError, match="only once"):
+        take_step(connection, asked(case, "suspend", 3))
+
+
+def test_a_suspension_ends_on_its_day_with_the_time_that_was_left(store: Store) -> None:
+    case = in_state(store, "suspended")
+    stopped = datetime(2026, 3, 4, 4, tzinfo=UTC)  # 12:00 in Wuhan; a Wednesday
+    put(
+        store,
+        case,
+        stopped_at=stopped,
+        deadline=stopped + timedelta(hours=4),  # two working hours are left: 14 to 16
+        suspended_until=datetime(2026, 3, 16, tzinfo=UTC),
+    )
+    with store.owner_connection() as owner:
+        assert resume_due(owner, datetime(2026, 3, 15, tzinfo=UTC)) == 0
+        assert resume_due(owner, datetime(2026, 3, 16, 8, tzinfo=UTC)) == 1  # 16:00
+        assert resume_due(owner, datetime(2026, 3, 16, 8, tzinfo=UTC)) == 0
+    row = case_row(store, case)
+    assert row["state"] == "handling"
+    assert row["deadline"] == datetime(2026, 3, 16, 10, tzinfo=UTC)  # 18:00
+
+
+def test_of_two_dispatchers_at_once_one_is_told(store: Store, people: dict[str, Viewer]) -> None:
+    case = in_state(store, "pending_dispatch")
+    other = add_person(store, "other", ["dispatcher"])
+    start, results = threading.Barrier(2), []
+
+    def dispatch(viewer: Viewer, department: str) -> None:
+        with store.connect(viewer) as connection:
+            start.wait()
+            step = Step(case, 1, "dispatch", department=department)
+            try:
+                take_step(connection, step)
+                results.append(department)
+            except CaseRefusedError as refusal:
+                results.append(refusal.fault)
+
+    threads = [
+        threading.Thread(target=dispatch, args=(people["dispatcher"], "urban")),
+        threading.Thread(target=dispatch, args=(other, "water")),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert "changed" in results
+    winner = next(one for one in results if one != "changed")
+    assert case_row(store, case)["department_code"] == winner
+    assert case_row(store, case)["version"] == 2
+
+
+def test_a_street_sees_its_street_and_a_department_its_own(store: Store) -> None:
+    water = add_person(store, "water", ["staff"], "water")
+    inside, outside = report(store, "a"), report(store, "b")
+    put(store, inside, area_code="420106012003001", department_code="water")
+    put(store, outside, area_code="420106001003001", department_code="urban")
+    clerk = add_person(store, "clerk", ["staff"], areas=["420106012"])
+    elsewhere = add_person(store, "elsewhere", ["staff"], "water", areas=["420106001"])
+    planner = add_person(store, "planner", ["planner"], "water")
+    receiver = add_person(store, "receiver", ["receiver"], "centre")
+    expected = {
+        clerk: {inside},
+        water: {inside},
+        elsewhere: set(),
+        planner: set(),
+        receiver: {inside, outside},
+    }
+    for viewer, cases in expected.items():
+        with store.connect(viewer) as connection:
+            seen = {row[0] for row in connection.execute("SELECT id FROM ioc.case_file")}
+            steps = {row[0] for row in connection.execute("SELECT case_id FROM ioc.case_step")}
+        assert seen == steps == cases, viewer.name
+    # What is not seen is not moved on either, nor is it told that it exists.
+    step = asked(outside, "urge")
+    chief = add_person(store, "chief", ["duty_chief"], areas=["420106012"])
+    with tried(store, chief) as connection, pytest.raises(CaseRefusedError) as refused:
+        take_step(connection, step)
+    assert refused.value.fault == "right"
+
+
+def test_who_reported_is_for_those_who_see_all_of_a_case(store: Store) -> None:
+    case = report(store, reporter={"name": "李某", "phone": "13800000000"})
+    people = {told: add_person(store, f"of {told}", ["staff"], told) for told in ("water", "urban")}
+    put(store, case, department_code="water")
+    for department, told in (("water", 0), ("urban", 1)):
+        with store.connect(people[department]) as connection:
+            assert len(connection.execute("SELECT phone FROM ioc.case_reporter").fetchall()) == told
+
+
+def test_steps_are_never_changed(store: Store) -> None:
+    case = report(store)
+    for statement in (
+        "UPDATE ioc.case_step SET actor = 'x'",
+        "DELETE FROM ioc.case_step",
+        "TRUNCATE ioc.case_step CASCADE",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), store.owner_connection() as owner:
+            owner.execute(statement)
+    for statement in ("UPDATE ioc.case_file SET state = 'closed'", "DELETE FROM ioc.case_step"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), store.app_connection() as connection:
+            connection.execute(statement)
+    assert case_row(store, case)["state"] == "reported"
