@@ -100,7 +100,7 @@ class HandInPages:
             layers=[(number, layer, _job_of(layer)) for number, layer in enumerate(one.layers)],
             maps=[places_map(outline, layer.places) for layer in one.layers],
             targets=known_targets(),
-            columns={target: column_words(target) for target in known_targets()},
+            columns={target: column_words(target, language_of(request)) for target in known_targets()},
             frames=FRAMES,
             departments=departments(),
             **values,
@@ -207,9 +207,12 @@ def known_targets() -> list[str]:
     return [name for name in targets() if name not in NOT_IN_STORE]
 
 
-def column_words(target: str) -> list[tuple[str, str]]:
-    """Columns of a table that a file may fill, with their Chinese names."""
-    return [(column.name, column.label_zh) for column in target_columns(target)]
+def column_words(target: str, language: str) -> list[tuple[str, str]]:
+    """Columns of a table that a file may fill, with what they are called."""
+    return [
+        (column.name, column.label_en if language == "en" else column.label_zh)
+        for column in target_columns(target)
+    ]
 
 
 def _job_of(layer: Proposal) -> dict[str, Any]:

@@ -19,10 +19,11 @@ _HAN = re.compile("[㐀-鿿]")
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """A column that a job may fill: its name, what it is called elsewhere, what its values are, its unit."""
+    """A column that a job may fill: its name, in words, as others call it, what its values are, its unit."""
 
     name: str
     label_zh: str
+    label_en: str
     spellings: frozenset[str]
     initials: frozenset[str]
     pinyin: frozenset[str]
@@ -50,6 +51,7 @@ def _column(row: dict[str, str], described: dict[str, str]) -> TargetColumn:
     return TargetColumn(
         name=row["column"],
         label_zh=described.get("zh") or names[0],
+        label_en=described.get("en") or row["column"].replace("_", " ").capitalize(),
         spellings=frozenset(folded(name) for name in names),
         initials=frozenset("".join(lazy_pinyin(folded(one), style=Style.FIRST_LETTER)) for one in chinese),
         pinyin=frozenset("".join(lazy_pinyin(folded(one))) for one in chinese),
