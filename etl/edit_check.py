@@ -87,9 +87,14 @@ def shape_of(geometry: Any) -> Any:
     try:
         drawn = shapely.force_2d(shape(geometry))
     except (AttributeError, KeyError, TypeError, ValueError, shapely.GEOSException) as error:
-        raise UserError("The geometry is not one of GeoJSON: draw the feature again.") from error
+        raise UserError(
+            "The geometry is not one of GeoJSON: draw the feature again.", zh="图形无法识别，请重新绘制。"
+        ) from error
     if shapely.get_num_coordinates(drawn) > MOST_VERTICES:
-        raise UserError(f"The shape has more than {MOST_VERTICES} vertices: draw it simpler.")
+        raise UserError(
+            f"The shape has more than {MOST_VERTICES} vertices: draw it simpler.",
+            zh=f"图形超过 {MOST_VERTICES} 个节点，请画得简单一些。",
+        )
     return drawn
 
 
@@ -146,7 +151,10 @@ def _cell(one: EditField, values: dict[str, Any], before: dict[str, Any] | None)
         return None
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if len(text) > LONGEST_CELL or "\x00" in text:
-        raise UserError(f"“{one.label_zh}” ({one.label_en}) holds {LONGEST_CELL} characters: shorten it.")
+        raise UserError(
+            f"“{one.label_en}” holds {LONGEST_CELL} characters: shorten it.",
+            zh=f"“{one.label_zh}”最多 {LONGEST_CELL} 个字，请缩短。",
+        )
     return text.strip() or None
 
 

@@ -40,10 +40,16 @@ def suggested_code(
         raise UserError(f"“{type_code}” is no class of components: choose one of the list.")
     division = connection.execute(DIVISION, [lon, lat]).fetchone()
     if division is None:
-        raise UserError("The place lies in no district that is loaded: draw the component again.")
+        raise UserError(
+            "The place lies in no district that is loaded: draw the component again.",
+            zh="该位置不在本区范围内，请重新选择位置。",
+        )
     beginning = division[0] + type_code
     row = connection.execute("SELECT ioc.last_component_number(%s, %s)", [dataset.id, beginning]).fetchone()
     last = row[0] if row else 0
     if last >= LAST_NUMBER:
-        raise UserError(f"The numbers of {beginning} have reached their end: give a code that is free.")
+        raise UserError(
+            f"The numbers of {beginning} have reached their end: give a code that is free.",
+            zh=f"{beginning} 的顺序号已用完，请填写一个未用的编码。",
+        )
     return f"{beginning}{last + 1:06d}"

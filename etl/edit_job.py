@@ -8,6 +8,7 @@ from etl.source_options import SourceOptions
 from geodata.binary_copy import postgres_type
 from geodata.code_table import CodeTable
 from geodata.models import field_names
+from geodata.value_word import in_language
 
 AREA_TABLES = ("district", "street", "community", "unit_grid", "duty_grid")
 """Divisions are not edited feature by feature: their neighbours and all that lies in them depend on them."""
@@ -156,7 +157,7 @@ def _choices(job: Job, name: str) -> tuple[tuple[Choice, ...], bool]:
             continue
         strict = check.severity == "error"
         if check.rule == "one_of":
-            return tuple(Choice(v, v, v) for v in check.parameters["values"]), strict
+            return tuple(Choice(v, v, in_language(v, "en")) for v in check.parameters["values"]), strict
         if check.rule == "in_table":
             by_name = check.parameters.get("by", "code") == "name"
             entries = list(CodeTable.load(check.parameters["table"]))[:MOST_CHOICES]
@@ -167,4 +168,4 @@ def _choices(job: Job, name: str) -> tuple[tuple[Choice, ...], bool]:
                 for e in entries
             ), strict
     words = job.fields[name].values if name in job.fields else {}
-    return tuple(Choice(v, v, v) for v in dict.fromkeys(words.values())), False
+    return tuple(Choice(v, v, in_language(v, "en")) for v in dict.fromkeys(words.values())), False

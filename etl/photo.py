@@ -48,13 +48,19 @@ def read_photo(file: bytes) -> Photo:
         PhotoError: too large, damaged, or in another format.
     """
     if len(file) > MOST_BYTES:
-        raise PhotoError(f"The photograph is larger than {MOST_BYTES >> 20} MB: send a smaller picture.")
+        raise PhotoError(
+            f"The photograph is larger than {MOST_BYTES >> 20} MB: send a smaller picture.",
+            zh=f"照片超过 {MOST_BYTES >> 20} MB，请换小一些的。",
+        )
     try:
         photo = _read(file)
     except (struct.error, IndexError) as error:
-        raise PhotoError("The photograph is damaged: open it, save it as JPEG and send that.") from error
+        raise _damaged() from error
     if not (photo.width and photo.height) or photo.width * photo.height > MOST_PIXELS:
-        raise PhotoError("The photograph has no size, or more than 100 million pixels: send a smaller one.")
+        raise PhotoError(
+            "The photograph has no size, or more than 100 million pixels: send a smaller one.",
+            zh="照片没有尺寸，或超过一亿像素，请换小一些的。",
+        )
     return photo
 
 
@@ -66,15 +72,28 @@ def _read(file: bytes) -> Photo:
     if file[:4] == b"RIFF" and file[8:12] == b"WEBP":
         return _webp(file)
     if file[4:8] == b"ftyp":
-        raise PhotoError("This is a HEIC or video file: set the phone's camera to “most compatible” (JPEG).")
-    raise PhotoError("This file is no photograph in JPEG, PNG or WebP: save it as JPEG and send that.")
+        raise PhotoError(
+            "This is a HEIC or video file: set the phone's camera to “most compatible” (JPEG).",
+            zh="这是 HEIC 或视频文件，请把手机相机设为“兼容性最佳”（JPEG）。",
+        )
+    raise PhotoError(
+        "This file is no photograph in JPEG, PNG or WebP: save it as JPEG and send that.",
+        zh="这不是 JPEG、PNG 或 WebP 照片，请另存为 JPEG 再上传。",
+    )
+
+
+def _damaged() -> PhotoError:
+    return PhotoError(
+        "The photograph is damaged: open it, save it as JPEG and send that.",
+        zh="照片文件已损坏，请打开后另存为 JPEG 再上传。",
+    )
 
 
 def _jpeg(file: bytes) -> Photo:
     kept, exif, size, at = [], b"", (0, 0), 2
     while True:
         if file[at] != 0xFF:
-            raise PhotoError("The photograph is damaged: open it, save it as JPEG and send that.")
+            raise _damaged()
         marker = file[at + 1]
         if marker == 0xD9:
             break

@@ -296,11 +296,12 @@ def _add_descriptions(router: APIRouter, pages: CataloguePages) -> None:
     async def import_workbook(request: Request, workbook: Annotated[UploadFile, File()]) -> Response:
         content = await workbook.read(LARGEST_WORKBOOK)
         try:
-            said = await run_in_threadpool(read_catalogue_workbook, content)
-            await run_in_threadpool(_describe, pages, request, said)
+            rows = await run_in_threadpool(read_catalogue_workbook, content)
+            await run_in_threadpool(_describe, pages, request, rows)
         except UserError as error:
-            return await run_in_threadpool(pages.list_page, request, CatalogueSearch(), 400, error=str(error))
-        notice = office_texts(language_of(request))["catalogue_saved"].format(count=len(said))
+            said = error.said(language_of(request))
+            return await run_in_threadpool(pages.list_page, request, CatalogueSearch(), 400, error=said)
+        notice = office_texts(language_of(request))["catalogue_saved"].format(count=len(rows))
         return await run_in_threadpool(pages.list_page, request, CatalogueSearch(), notice=notice)
 
     @router.post("/catalogue/{code}/description")

@@ -340,7 +340,10 @@ async def _limited_body(request: Request) -> bytes:
     async for part in request.stream():
         size += len(part)
         if size > MOST_BYTES:
-            raise PhotoError(f"The photograph is larger than {MOST_BYTES >> 20} MB: send a smaller picture.")
+            raise PhotoError(
+                f"The photograph is larger than {MOST_BYTES >> 20} MB: send a smaller picture.",
+                zh=f"照片超过 {MOST_BYTES >> 20} MB，请换小一些的。",
+            )
         parts.append(part)
     return b"".join(parts)
 

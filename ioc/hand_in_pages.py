@@ -140,7 +140,7 @@ class HandInPages:
                 try:
                     one.layers += self.proposals(path, viewer)
                 except UserError as error:
-                    one.refused[path.name] = without_folders(str(error))
+                    one.refused[path.name] = without_folders(error.said(language))
                 except Exception:
                     log.exception("hand-in not understood", token=one.token, file=path.name)
                     one.refused[path.name] = office_texts(language)["hand_in_unreadable"]
@@ -158,7 +158,9 @@ class HandInPages:
         with self.pages.store.connect(viewer) as connection:
             found = inspect_file(path, connection, self.home, told=told)
         if not found.layers:
-            raise UserError(f"{path.name} holds no rows: deliver it again.")
+            raise UserError(
+                f"{path.name} holds no rows: deliver it again.", zh=f"{path.name} 中没有数据行，请重新导出。"
+            )
         return [
             Proposal(
                 file=path.name,
@@ -292,7 +294,7 @@ def _add_corrections(router: APIRouter, own: HandInPages) -> None:
             job_of(new, one.layers, request)
         except UserError as error:
             words = office_texts(language_of(request))
-            sentence = words["hand_in_wrong"].format(reason=without_folders(str(error)))
+            sentence = words["hand_in_wrong"].format(reason=without_folders(error.said(language_of(request))))
             return await run_in_threadpool(own.one_page, request, one, 400, error=sentence)
         one.write(own.inbox)
         return _back_to(one)
@@ -342,7 +344,10 @@ def _told(old: Proposal, form: Mapping[str, str]) -> Told | None:
     filled = [column for column in after.values() if column]
     twice = next((column for column in filled if filled.count(column) > 1), None)
     if twice:
-        raise ProposalError(f"Two fields are to fill the column “{twice}”: leave one of them out.")
+        raise ProposalError(
+            f"Two fields are to fill the column “{twice}”: leave one of them out.",
+            zh=f"有两个字段都对应到“{twice}”，请去掉一个。",
+        )
     if after == before and crs == found["crs"]:
         return None
     chosen = crs if crs != found["crs"] or found["crs_confidence"] == 1.0 else None
@@ -410,7 +415,7 @@ def _add_runs(router: APIRouter, own: HandInPages) -> None:
                 proposal.load_run = _publish(own, one, proposal, job, request, replace=bool(replace))
         except UserError as error:
             words = office_texts(language_of(request))
-            sentence = words["hand_in_wrong"].format(reason=error)
+            sentence = words["hand_in_wrong"].format(reason=error.said(language_of(request)))
             return own.one_page(request, one, 400, error=sentence)
         one.write(own.inbox)
         return _back_to(one)

@@ -16,6 +16,7 @@ from geodata.store import Store
 from ioc.admin import admin_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
+from ioc.error_page import ErrorPageMiddleware
 from ioc.hand_in_pages import hand_in_router
 from ioc.oidc import OidcProvider, oidc_router, read_claims
 from ioc.own_account import own_account_router
@@ -107,6 +108,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         metrics_token=settings.metrics_token,
     )
     app.add_middleware(StaticFilesMiddleware)
+    app.add_middleware(ErrorPageMiddleware)
     # Added last, so it is the outermost: refusals of the sign-in carry the headers too.
     hashes = [*map(script_hash, inline_scripts(dash.index_string)), *dash.csp_hashes()]
     app.add_middleware(SecurityHeadersMiddleware, policy=content_policy(hashes, settings.embed_origins))
@@ -114,7 +116,12 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
 
 
 def _no_such_page(path: str) -> Response:
-    return problem_response(404, "Not found", f"There is no page “/{path[:80]}”; the map is at “/”.")
+    return problem_response(
+        404,
+        "Not found",
+        f"There is no page “/{path[:80]}”; the map is at “/”.",
+        detail_zh=f"没有“/{path[:80]}”这个页面。",
+    )
 
 
 def _basemap_router(settings: Settings) -> APIRouter:

@@ -134,13 +134,15 @@ def read_catalogue_workbook(content: bytes) -> list[Description]:
         rows = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
     except (CalamineError, IndexError, OSError, ValueError) as error:
         raise UserError(
-            "The file is no Excel workbook: export the catalogue, change it and hand it in."
+            "The file is no Excel workbook: export the catalogue, change it and hand it in.",
+            zh="这不是 Excel 文件，请先导出目录，修改后交回。",
         ) from error
     headings = [str(cell).strip() for cell in rows[0]] if rows else []
     missing = [heading for heading in (CODE, *EDITABLE) if heading not in headings]
     if missing:
         raise UserError(
-            f"The workbook has no column “{missing[0]}”: export the catalogue, change it and hand it in."
+            f"The workbook has no column “{missing[0]}”: export the catalogue, change it and hand it in.",
+            zh=f"文件中没有“{missing[0]}”这一列，请先导出目录，修改后交回。",
         )
     descriptions: dict[str, Description] = {}
     for number, row in enumerate(rows[1:], start=2):
@@ -149,17 +151,26 @@ def read_catalogue_workbook(content: bytes) -> list[Description]:
             continue
         one = _description(number, cells)
         if one.code in descriptions:
-            raise UserError(f"Row {number}: the code “{one.code}” stands in an earlier row too; keep one.")
+            raise UserError(
+                f"Row {number}: the code “{one.code}” stands in an earlier row too; keep one.",
+                zh=f"第 {number} 行：代码“{one.code}”在前面已出现，请只留一行。",
+            )
         descriptions[one.code] = one
     return list(descriptions.values())
 
 
 def _description(number: int, cells: dict[str, str]) -> Description:
     if not cells[CODE]:
-        raise UserError(f"Row {number}: the column “{CODE}” is empty; give the dataset's code.")
+        raise UserError(
+            f"Row {number}: the column “{CODE}” is empty; give the dataset's code.",
+            zh=f"第 {number} 行：“{CODE}”为空，请填数据集代码。",
+        )
     for heading in (NOTE, DESCRIPTION, CONTACT):
         if len(cells[heading]) > LONGEST:
-            raise UserError(f"Row {number}: “{heading}” is longer than {LONGEST} characters; shorten it.")
+            raise UserError(
+                f"Row {number}: “{heading}” is longer than {LONGEST} characters; shorten it.",
+                zh=f"第 {number} 行：“{heading}”超过 {LONGEST} 个字，请缩短。",
+            )
     return Description(
         cells[CODE],
         _code("update_period", PERIOD, number, cells[PERIOD]),
@@ -178,4 +189,7 @@ def _code(table: str, heading: str, number: int, word: str) -> str | None:
         if word in (entry.name, entry.name_en, entry.code):
             return entry.code
     known = "、".join(entry.name for entry in entries)
-    raise UserError(f"Row {number}: “{word[:40]}” in the column “{heading}” is none of {known}.")
+    raise UserError(
+        f"Row {number}: “{word[:40]}” in the column “{heading}” is none of {known}.",
+        zh=f"第 {number} 行：“{heading}”列的“{word[:40]}”不在可选值之内：{known}。",
+    )

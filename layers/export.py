@@ -123,7 +123,10 @@ class Export:
 def check_downloadable(layer: Layer) -> None:
     """Raise ``ForbiddenError`` when the layer's file does not let it be taken away."""
     if not layer.downloadable:
-        raise ForbiddenError(f"The layer “{layer.id}” may be looked at but not taken away as a file.")
+        raise ForbiddenError(
+            f"The layer “{layer.id}” may be looked at but not taken away as a file.",
+            zh="该图层只能查看，不能导出。",
+        )
 
 
 def write_export(store: Store, viewer: Viewer, export: Export, shape: BaseGeometry, kind: str) -> Path:
@@ -162,7 +165,8 @@ def _rows(store: Store, viewer: Viewer, export: Export, shape: BaseGeometry, mos
         for number, (wkb, *values) in enumerate(cursor):
             if number == most:
                 raise UserError(
-                    f"There are more than {most:,} rows: draw a smaller shape or take CSV instead."
+                    f"There are more than {most:,} rows: draw a smaller shape or take CSV instead.",
+                    zh=f"超过 {most:,} 行，请画小一些的范围，或改存 CSV。",
                 )
             attributes = values.pop() if layer.table == DEPARTMENTAL_TABLE else {}
             own = iter(values)

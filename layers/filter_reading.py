@@ -12,6 +12,7 @@ from typing import Any
 
 from geodata.code_table import CodeTable
 from geodata.errors import UserError
+from geodata.value_word import in_language
 from layers.filter import OPERATORS, Condition, Filter, Joint, Operator
 from layers.layer import Layer, ShownField
 
@@ -192,8 +193,8 @@ def _said(shown: ShownField, value: str | float, operator: Operator, language: s
     if not isinstance(value, str):
         return f"{value:,.10g}{' ' + shown.unit if shown.unit else ''}"
     if operator not in ("is", "is_not") or shown.table is None:
-        return value
-    return shown.text(value, language).removesuffix(f"（{value}）")
+        return in_language(value, language) if operator in ("is", "is_not") else value
+    return shown.text(value, language).removesuffix(f"（{value}）").removesuffix(f" ({value})")
 
 
 def _quoted(value: Any) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, Date, Float, Integer, Numeric
 
 from geodata.code_table import CodeTable
 from geodata.models import VERSIONED_MODELS, field_names
+from geodata.value_word import in_language
 from layers.filter import Filter, Kind
 
 Geometry = Literal["point", "line", "polygon"]
@@ -69,15 +70,17 @@ class ShownField:
             return ""
         if self.table is not None:
             entry = CodeTable.load(self.table).get(str(value))
-            return f"{entry.title(language)}（{value}）" if entry else str(value)
+            if entry is None:
+                return str(value)
+            return f"{entry.name}（{value}）" if language == "zh" else f"{entry.title('en')} ({value})"
         if isinstance(value, bool):
             yes, no = ("是", "否") if language == "zh" else ("yes", "no")
             return yes if value else no
         if isinstance(value, float):
             return f"{value:,.{self.digits}f}" if self.digits is not None else f"{value:,.10g}"
         if isinstance(value, list):
-            return "；".join(str(item) for item in value)
-        return str(value)
+            return ("；" if language == "zh" else "; ").join(str(item) for item in value)
+        return in_language(str(value), language)
 
 
 @dataclass(frozen=True)

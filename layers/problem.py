@@ -25,10 +25,16 @@ class ForbiddenError(UserError):
 
 
 def problem_response(
-    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+    status: int,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    detail_zh: str | None = None,
 ) -> JSONResponse:
     """A problem document: ``title`` names the kind of problem, ``detail`` says how to mend this one."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if detail_zh:
+        body["detail_zh"] = detail_zh
     return JSONResponse(
         body, status, headers={"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
     )
@@ -43,11 +49,12 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _user_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UserError)
     if isinstance(error, NotFoundError):
-        return problem_response(404, "Not found", str(error))
+        return problem_response(404, "Not found", str(error), detail_zh=error.zh)
     if isinstance(error, ForbiddenError):
-        return problem_response(403, "Forbidden", str(error))
-    return problem_response(400, "Bad request", str(error))
+        return problem_response(403, "Forbidden", str(error), detail_zh=error.zh)
+    return problem_response(400, "Bad request", str(error), detail_zh=error.zh)
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

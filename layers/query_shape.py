@@ -64,7 +64,8 @@ async def shape_of(
         raise UserError("A point or a line encloses nothing: give “buffer_m”, the metres around it.")
     if geodesic_area(shape)[0] > MOST_SQUARE_METRES:
         raise UserError(
-            f"The shape covers more than {MOST_SQUARE_METRES / 1e6:,.0f} km²: draw a smaller one."
+            f"The shape covers more than {MOST_SQUARE_METRES / 1e6:,.0f} km²: draw a smaller one.",
+            zh=f"范围超过 {MOST_SQUARE_METRES / 1e6:,.0f} 平方公里，请画小一些。",
         )
     return shape
 
@@ -100,7 +101,10 @@ def _drawn(geometry: dict[str, Any]) -> BaseGeometry:
         raise UserError("The geometry is empty: draw it first.")
     shape = shapely.force_2d(shape)
     if shapely.get_num_coordinates(shape) > MOST_VERTICES:
-        raise UserError(f"The geometry has more than {MOST_VERTICES:,} vertices: draw a simpler one.")
+        raise UserError(
+            f"The geometry has more than {MOST_VERTICES:,} vertices: draw a simpler one.",
+            zh=f"图形超过 {MOST_VERTICES:,} 个节点，请画得简单一些。",
+        )
     west, south, east, north = shapely.bounds(shape)
     if not all(map(math.isfinite, (west, south, east, north))) or not (
         -180 <= west <= east <= 180 and -85 <= south <= north <= 85
@@ -108,7 +112,8 @@ def _drawn(geometry: dict[str, Any]) -> BaseGeometry:
         raise UserError("The geometry must be in degrees: longitudes up to ±180, latitudes up to ±85.")
     if not shapely.is_valid(shape):
         raise UserError(
-            f"The geometry cannot be used: {shapely.is_valid_reason(shape)}. Draw it without crossings."
+            f"The geometry cannot be used: {shapely.is_valid_reason(shape)}. Draw it without crossings.",
+            zh="图形的边互相交叉，请重新绘制。",
         )
     return shape
 

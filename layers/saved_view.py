@@ -65,11 +65,17 @@ def view_routes(store: Store, viewer_of: ViewerOf) -> APIRouter:
                 "SELECT count(*) FROM ioc.saved_view WHERE account_id = %s", [viewer.account_id]
             ).fetchone()
             if count is not None and count[0] >= MOST_VIEWS:
-                raise UserError(f"You keep {MOST_VIEWS} views already: remove one that is no longer needed.")
+                raise UserError(
+                    f"You keep {MOST_VIEWS} views already: remove one that is no longer needed.",
+                    zh=f"您已保存 {MOST_VIEWS} 个视图，请先删除不再需要的。",
+                )
             try:
                 row = connection.execute(INSERT, [viewer.account_id, department, name, view.state]).fetchone()
             except UniqueViolation as error:
-                raise UserError(f"You keep a view called “{name}” already: choose another name.") from error
+                raise UserError(
+                    f"You keep a view called “{name}” already: choose another name.",
+                    zh=f"您已有名为“{name}”的视图，请换个名称。",
+                ) from error
         assert row is not None, "INSERT … RETURNING"
         return JSONResponse({"id": row[0], "name": name}, 201, headers=NO_STORE)
 
@@ -97,7 +103,10 @@ def _name(text: str) -> str:
 
 def _department(viewer: Viewer) -> str:
     if viewer.department_code is None:
-        raise UserError("Your account belongs to no department: keep the view for yourself.")
+        raise UserError(
+            "Your account belongs to no department: keep the view for yourself.",
+            zh="您的账号不属于任何部门，只能为自己保存视图。",
+        )
     return viewer.department_code
 
 

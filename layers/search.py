@@ -9,6 +9,7 @@ from psycopg import sql
 from geodata.coordinates.measure import geodesic_distance
 from geodata.coordinates.position_text import parse_position
 from geodata.store import Store
+from geodata.value_word import in_language
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
 from layers.catalogue import Catalogue
@@ -66,7 +67,11 @@ async def search(
     if not text:
         return []
     position = parse_position(text, district_frame)
-    hits = [] if position is None else [_coordinate(position.lon, position.lat, position.read_as_zh)]
+    hits = (
+        []
+        if position is None
+        else [_coordinate(position.lon, position.lat, position.read_as_zh, position.read_as_en)]
+    )
     coded = _coded_layers(catalogue, viewer, text)
     statements = [_names(catalogue, viewer, text, limit)]
     statements += [_codes(layer, dataset_ids, text, limit) for layer, dataset_ids in coded]
@@ -143,7 +148,7 @@ def _codes(layer: Layer, dataset_ids: list[int], text: str, limit: int) -> State
 _BOX = sql.SQL("ARRAY[ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom)]")
 
 
-def _coordinate(lon: float, lat: float, read_as: str) -> _Hit:
+def _coordinate(lon: float, lat: float, read_as_zh: str, read_as_en: str) -> _Hit:
     return _Hit(
         (0,),
         {
@@ -151,7 +156,8 @@ def _coordinate(lon: float, lat: float, read_as: str) -> _Hit:
             "layer": None,
             "id": None,
             "title": f"{lon:.6f}, {lat:.6f}",
-            "subtitle": read_as,
+            "subtitle": read_as_zh,
+            "subtitle_en": read_as_en,
             "lon": lon,
             "lat": lat,
         },
@@ -185,6 +191,7 @@ def _result(
         "id": feature_id,
         "title": title,
         "subtitle": subtitle or layer.title.zh,
+        "subtitle_en": in_language(subtitle, "en") if subtitle else layer.title.en,
         "lon": place[0],
         "lat": place[1],
     }

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from geodata.code_table import CodeTable
 from geodata.coordinates.measure import geodesic_area, geodesic_length
 from geodata.store import Store
+from geodata.value_word import in_language
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
 from layers.box import in_box
@@ -162,4 +163,4 @@ def class_name(summary: Summary, value: str | None, language: str) -> str:
     if summary.table is not None:
         entry = CodeTable.load(summary.table).get(value)
         return entry.title(language) if entry else value
-    return value
+    return in_language(value, language)

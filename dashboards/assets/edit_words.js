@@ -4,7 +4,7 @@
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
 
-  const when = (moment) => (moment ? new Date(moment).toLocaleString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }) : "");
+  const when = (moment) => (moment ? ioc.clock(moment, { year: false }) : "");
 
   /** A table of what was and what is to be. */
   function changes(edit) {

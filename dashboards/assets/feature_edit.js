@@ -66,7 +66,7 @@
 
   function history(feature, answer) {
     const undo = async (edit) => {
-      const reason = await ioc.reasonDialog.ask(text("undo_why"), `${text(`kind_${edit.kind}`)} ${edit.title || edit.code}：${edit.reason}`, text("undo"));
+      const reason = await ioc.reasonDialog.ask(text("undo_why"), `${text(`kind_${edit.kind}`)} ${edit.title || edit.code}${ioc.text("colon")}${edit.reason}`, text("undo"));
       if (!reason) return;
       try {
         const done = await ioc.service.post(`/edits/${edit.id}/undo`, { reason });
@@ -81,7 +81,7 @@
       el("ol", {}, answer.history.map((edit) => el("li", { "data-edit": edit.id, "data-state": edit.state },
         el("b", {}, text(`kind_${edit.kind}`)), " ", el("span", { class: "tag" }, text(`state_${edit.state}`)),
         el("small", { class: "quiet" }, `${edit.proposer} ${ioc.edits.when(edit.proposed_at)}`),
-        el("p", {}, edit.reason, edit.decision_note ? `（${edit.decider}：${edit.decision_note}）` : ""),
+        el("p", {}, edit.reason, edit.decision_note ? ` (${edit.decider}${ioc.text("colon")}${edit.decision_note})` : ""),
         ioc.edits.changes(edit),
         edit.state === "accepted" && answer.may_propose ? el("button", { type: "button", class: "text-button edit-undo", onclick: () => undo(edit) }, text("undo")) : null))));
   }
@@ -275,7 +275,7 @@
       const node = problem.field && panel().querySelector(`[data-problem="${problem.field}"]`);
       if (!node) rest.push(problem);
       else {
-        node.textContent = [node.textContent, reason(problem)].filter(Boolean).join("；");
+        node.textContent = [node.textContent, reason(problem)].filter(Boolean).join(ioc.text("sentence_mark"));
         node.dataset.severity = problem.severity;
       }
     }

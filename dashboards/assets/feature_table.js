@@ -116,7 +116,7 @@
     const count = table.total.toLocaleString("en-US");
     document.getElementById("table-count").textContent = [
       table.listed < table.total ? ioc.text("table_capped", { count, listed: table.listed.toLocaleString("en-US") }) : ioc.text("table_count", { count }),
-      at && ioc.text("swipe_then", { time: ioc.moments.written(at) }),
+      at && ioc.text("swipe_then", { time: ioc.clock(at) }),
     ].filter(Boolean).join(" · ");
     document.getElementById("table-filter").textContent = filter ? ioc.filters.sentence(layer(), filter) : "";
     document.getElementById("filter-by-table").hidden = !Object.keys(table.grid.api.getFilterModel()).length;

@@ -10,6 +10,7 @@
 
   function build() {
     root().setAttribute("aria-label", ioc.text("layers"));
+    document.getElementById("show-layers").title = ioc.text("show_panel");
     root().replaceChildren(
       el("div", { class: "panel-head" },
         el("h2", {}, ioc.text("layers")),
@@ -142,11 +143,10 @@
   }
 
   function metadata(layer) {
-    const updated = layer.updated_at ? new Date(layer.updated_at) : null;
     return [
       ["meta_department", ioc.named(layer, "department")],
       ["meta_source", layer.source_note],
-      ["meta_updated", updated && updated.toLocaleString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false })],
+      ["meta_updated", layer.updated_at && ioc.clock(layer.updated_at)],
       ["meta_count", layer.count === null || layer.count === undefined ? null : ioc.text("meta_unit_count", { count: amount(layer.count) })],
       ["meta_sensitivity", ioc.named(layer, "sensitivity")],
       ["meta_version", layer.version],

@@ -42,7 +42,7 @@
       if (!ioc.leaflet.getBounds().contains([feature.lat, feature.lon])) ioc.leaflet.panTo([feature.lat, feature.lon]);
       ioc.recordCard.open(link.layer, feature.id, feature.title, { lon: feature.lon, lat: feature.lat });
     };
-    const told = feature.shown.map((field) => `${ioc.named(field, "label")} ${textOf(field)}`).join("，");
+    const told = feature.shown.map((field) => `${ioc.named(field, "label")} ${textOf(field)}`).join(ioc.text("comma"));
     return el("button", { type: "button", onclick: go }, el("b", {}, feature.title), told ? el("small", {}, told) : null);
   }
 

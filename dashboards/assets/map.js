@@ -139,7 +139,19 @@
     return null;
   }
 
+  /** The map is one thing to a screen reader: its own canvas says nothing more. */
+  function label() {
+    const node = leaflet.getContainer();
+    node.setAttribute("role", "application");
+    node.setAttribute("aria-label", ioc.text("map_label"));
+    const canvas = gl.getCanvas();
+    for (const name of ["role", "aria-label", "tabindex"]) canvas.removeAttribute(name);
+    canvas.setAttribute("aria-hidden", "true");
+  }
+
   function listen() {
+    label();
+    ioc.on("language", label);
     setState("loading");
     gl.on("styleimagemissing", (event) => addSymbol(event.id));
     gl.on("dataloading", () => setState("loading"));

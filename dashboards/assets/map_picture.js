@@ -85,7 +85,7 @@
 
   async function save() {
     const address = URL.createObjectURL(await blob());
-    const name = `${ioc.named(ioc.page.settings, "district")}_${new Date().toISOString().slice(0, 10)}.png`;
+    const name = `${ioc.named(ioc.page.settings, "district")}_${new Date().toLocaleDateString("sv-SE", { timeZone: "Asia/Shanghai" })}.png`;
     ioc.element("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60000);
     return ioc.text("picture_saved");

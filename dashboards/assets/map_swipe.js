@@ -120,7 +120,7 @@
 
   /** Says on each side what it shows. */
   function label() {
-    const time = (at) => (at ? ioc.text("swipe_then", { time: ioc.moments.written(at) }) : ioc.text("swipe_now"));
+    const time = (at) => (at ? ioc.text("swipe_then", { time: ioc.clock(at) }) : ioc.text("swipe_now"));
     const absent = (at) => {
       const gone = ioc.layers.all().filter((one) => ioc.layers.isOn(one.id)).length - ioc.moments.layersAt(ioc.layers.all().filter((one) => ioc.layers.isOn(one.id)), at).length;
       return gone ? ioc.text("swipe_absent", { count: gone }) : null;

@@ -21,6 +21,7 @@
   const { length, area } = ioc.geodesic;
 
   function build() {
+    document.getElementById("map-tools").setAttribute("aria-label", ioc.text("tools"));
     document.getElementById("map-tools").replaceChildren(
       el("div", { role: "toolbar", "aria-label": ioc.text("tools"), class: "tool-buttons" }, TOOLS.map((tool) =>
         el("button", { type: "button", class: "icon-button", id: `tool-${tool.id}`, title: ioc.text(`tool_${tool.id}`), "aria-label": ioc.text(`tool_${tool.id}`), "aria-pressed": "false", onclick: () => choose(tool) }, ioc.icon(`tool_${tool.id}`)))),

@@ -9,9 +9,6 @@
     kept = new Map(answer.layers.map((one) => [one.layer, one.versions]));
   }
 
-  /** A moment as the district's clocks show it. */
-  const written = (moment) => new Date(moment).toLocaleString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
-
   /** Versions that another one has followed: {at: the last moment of each, text}, the newest first. */
   function offered() {
     return ioc.layers.all()
@@ -19,7 +16,7 @@
       .sort((one, other) => (one.loaded_at < other.loaded_at ? 1 : -1))
       .map(({ layer, loaded_at: loaded, until, rows }) => ({
         at: new Date(Date.parse(until) - 1).toISOString(),
-        text: ioc.text("moment_version", { time: written(loaded), title: ioc.named(layer, "title"), rows: rows.toLocaleString("en-US") }),
+        text: ioc.text("moment_version", { time: ioc.clock(loaded), title: ioc.named(layer, "title"), rows: rows.toLocaleString("en-US") }),
       }));
   }
 
@@ -34,5 +31,5 @@
     });
   }
 
-  ioc.moments = { load, offered, layersAt, written };
+  ioc.moments = { load, offered, layersAt };
 })();

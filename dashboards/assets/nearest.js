@@ -3,7 +3,7 @@
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
-  const KINDS = ["camera", "fire", "facility"];
+  const KINDS = { camera: "camera", fire: "component", facility: "facility" }; // by the layer that each is in
   const COUNT = 5;
   let at = null; // [lon, lat]
   let kind = "camera";
@@ -12,7 +12,11 @@
 
   const root = () => document.getElementById("nearest-panel");
 
+  /** The kinds whose layer this viewer may see. */
+  const offered = () => Object.keys(KINDS).filter((id) => ioc.layers.find(KINDS[id]));
+
   function ask(point) {
+    if (!offered().includes(kind)) [kind] = offered();
     ioc.queryPanel.close();
     at = point;
     return fetchNearest();
@@ -58,7 +62,7 @@
     };
     return root().replaceChildren(
       el("div", { class: "panel-head" }, el("h2", {}, ioc.text("nearest_title")), ioc.layerPanel.iconButton("close", ioc.text("query_close"), close, { id: "close-nearest" })),
-      el("div", { class: "segments nearest-kinds", role: "group" }, KINDS.map((id) =>
+      el("div", { class: "segments nearest-kinds", role: "group" }, offered().map((id) =>
         el("button", { type: "button", "aria-pressed": String(id === kind), "data-kind": id, onclick: () => pick(id) }, ioc.text(`nearest_${id}`)))),
       el("div", { class: "query-body" }, body()));
   }

@@ -25,6 +25,7 @@
     document.documentElement.dataset.theme = ioc.memory.theme;
     const loading = Promise.all([ioc.layers.load(), ioc.baseMap.load()]).then(([found]) => found);
     await framed();
+    document.getElementById("map-loading").lastChild.textContent = ioc.text("map_loading");
     const layers = await loading;
     ioc.filters.keepSound();
     const asked = ioc.viewState.fromAddress(layers);

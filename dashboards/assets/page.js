@@ -50,6 +50,12 @@
     return text.replace(/\{(\w+)\}/g, (_, name) => (values && name in values ? values[name] : ""));
   };
 
+  /** A moment as the district's clocks show it; without `year` for what is recent. */
+  ioc.clock = function (moment, { year = true } = {}) {
+    const parts = { timeZone: "Asia/Shanghai", hour12: false, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    return new Date(moment).toLocaleString(ioc.memory.language === "zh" ? "zh-CN" : "sv-SE", year ? { ...parts, year: "numeric" } : parts);
+  };
+
   /** The zh or en variant of a catalogue entry: title_zh/title_en, label_zh/label_en … */
   ioc.named = (thing, field) => thing[`${field}_${ioc.memory.language}`] || thing[`${field}_zh`] || "";
 

@@ -90,7 +90,7 @@
     return [
       el("p", { class: "quiet query-size figures" }, ioc.text("query_size", { area: ioc.quantity.area(answer.area_m2), perimeter: ioc.quantity.length(answer.perimeter_m) })),
       ...filled.map(layerPart),
-      bare.length ? el("p", { class: "quiet query-size" }, ioc.text("query_none", { layers: bare.join("、") })) : null,
+      bare.length ? el("p", { class: "quiet query-size" }, ioc.text("query_none", { layers: bare.join(ioc.text("list_mark")) })) : null,
     ].filter(Boolean);
   }
 
@@ -149,8 +149,7 @@
     try {
       const query = new URLSearchParams({ format, lang: ioc.memory.language });
       const question = JSON.stringify({ ...asked.question, layers: [entry.layer] });
-      const response = await fetch(`/query/export?${query}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: question });
-      if (!response.ok) throw new Error((await response.json()).detail);
+      const response = await ioc.service.get(`/query/export?${query}`, { method: "POST", raw: true, headers: { Accept: "application/json", "Content-Type": "application/json" }, body: question });
       const url = URL.createObjectURL(await response.blob());
       el("a", { href: url, download: `${ioc.named(entry, "title")}.${format}` }).click();
       URL.revokeObjectURL(url);

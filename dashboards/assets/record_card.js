@@ -88,7 +88,7 @@
     return root().replaceChildren(
       el("div", { class: "panel-head" },
         el("div", { class: "record-title" },
-          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.moments.written(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
       ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
@@ -135,7 +135,7 @@
   function lineage(feature) {
     const from = feature?.lineage;
     if (!from) return null;
-    const said = { file: from.file, row: from.row, time: ioc.moments.written(from.loaded_at), version: from.version };
+    const said = { file: from.file, row: from.row, time: ioc.clock(from.loaded_at), version: from.version };
     return el("p", { class: "record-lineage" }, ioc.text(from.row === null ? "lineage_by_hand" : "lineage_of_file", said));
   }
 

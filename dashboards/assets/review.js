@@ -76,9 +76,9 @@
     const at = (chosen.after_geometry || chosen.before_geometry)?.coordinates.flat(Infinity);
     return el("section", { class: "review-detail", id: "review-detail" },
       el("h2", {}, `${ioc.text(`edit_kind_${chosen.kind}`)} ${chosen.title || chosen.code}`, el("small", {}, ` ${chosen.code}`)),
-      el("p", {}, el("b", {}, chosen.proposer), ` ${ioc.edits.when(chosen.proposed_at)}：${chosen.reason}`),
-      chosen.decider ? el("p", {}, `${ioc.text(`edit_state_${chosen.state}`)}：${chosen.decider} ${ioc.edits.when(chosen.decided_at)} ${chosen.decision_note || ""}`) : null,
-      chosen.outcome === "conflict" ? el("p", { class: "warn" }, text("conflict", { fields: chosen.outcome_fields.map((one) => (one.name === "geom" ? ioc.text("edit_place") : ioc.named(one, "label") || one.name)).join(ioc.memory.language === "zh" ? "、" : ", ") })) : null,
+      el("p", {}, el("b", {}, chosen.proposer), ` ${ioc.edits.when(chosen.proposed_at)}${ioc.text("colon")}${chosen.reason}`),
+      chosen.decider ? el("p", {}, `${ioc.text(`edit_state_${chosen.state}`)}${ioc.text("colon")}${chosen.decider} ${ioc.edits.when(chosen.decided_at)} ${chosen.decision_note || ""}`) : null,
+      chosen.outcome === "conflict" ? el("p", { class: "warn" }, text("conflict", { fields: chosen.outcome_fields.map((one) => (one.name === "geom" ? ioc.text("edit_place") : ioc.named(one, "label") || one.name)).join(ioc.text("list_mark")) })) : null,
       chosen.photo ? el("img", { class: "review-photo", src: `/edits/${chosen.id}/photo`, alt: chosen.reason }) : null,
       ioc.edits.changes(chosen),
       chosen.kind !== "photo" ? el("div", { id: "review-map" }) : null,
@@ -109,7 +109,7 @@
     try {
       const { results } = await ioc.service.post("/edits/decisions", { ids, decision, note });
       const failed = results.filter((one) => !one.done);
-      said = [text(`done_${decision}`, { count: results.length - failed.length }), ...failed.map((one) => `${one.id}：${text(`fault_${one.fault}`)}`)].join(" ");
+      said = [text(`done_${decision}`, { count: results.length - failed.length }), ...failed.map((one) => `${one.id}${ioc.text("colon")}${text(`fault_${one.fault}`)}`)].join(" ");
     } catch (problem) {
       said = problem.message;
     }

@@ -72,8 +72,13 @@
     const kind = layer ? ioc.named(layer, "title") : ioc.text(`kind_${result.kind}`);
     return el("li", { id: `result-${index}`, role: "option", "aria-selected": String(index === active), onmousedown: (event) => { event.preventDefault(); go(result); } },
       layer?.legend?.length ? ioc.layerPanel.swatch(layer.legend[0]) : el("span", { class: "swatch" }, ioc.icon("pin")),
-      el("span", { class: "result-words" }, el("b", {}, marked(result.title)), result.subtitle ? el("small", {}, result.subtitle) : null),
+      el("span", { class: "result-words" }, el("b", {}, marked(result.title)), subtitleOf(result)),
       el("span", { class: "quiet" }, kind));
+  }
+
+  function subtitleOf(result) {
+    const text = ioc.memory.language === "en" ? result.subtitle_en : result.subtitle;
+    return text ? el("small", {}, text) : null;
   }
 
   /** The title with the typed part set off. */

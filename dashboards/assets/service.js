@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
+  const WORDED = [403, 404, 413, 429]; // texts have words for these; for 400 and 500 too
   const RETRY_SECONDS = [2, 5, 10, 20, 30];
 
   class ServiceProblem extends Error {
@@ -29,12 +30,17 @@
       goToSignIn();
       throw new ServiceProblem(ioc.text("signed_out"), 401);
     }
-    if (!response.ok) {
-      const problem = await response.json().catch(() => ({}));
-      const detail = problem.detail || problem.title || response.statusText;
-      throw new ServiceProblem(ioc.text("problem_answer", { status: response.status, detail }), response.status, problem.fault);
-    }
-    return response.status === 204 ? null : response.json();
+    if (!response.ok) throw await refusal(response);
+    return response.status === 204 ? null : options?.raw ? response : response.json();
+  }
+
+  /** A refusal in the page's language: what the server says of it there, or what the status means. */
+  async function refusal(response) {
+    const { status } = response;
+    const problem = await response.json().catch(() => ({}));
+    const said = ioc.memory.language === "zh" ? problem.detail_zh : status < 500 && problem.detail;
+    const kind = status >= 500 ? 500 : WORDED.includes(status) ? status : 400;
+    return new ServiceProblem(said || ioc.text(`problem_status_${kind}`), status, problem.fault);
   }
 
   const post = (path, body, options) =>

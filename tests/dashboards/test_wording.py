@@ -12,7 +12,7 @@ from dashboards.office_page import office_texts
 ROOT = Path(__file__).parents[2]
 TEXTS = ROOT / "dashboards" / "texts"
 HAN = re.compile("[\u3400-\u9fff]")
-SAME_ANYWHERE = {"EN", "—", "Excel", "CSV", "GeoJSON", "GeoPackage", "（{group}）"}
+SAME_ANYWHERE = {"EN", "—", "：", "，", "、", "；", "Excel", "CSV", "GeoJSON", "GeoPackage", "（{group}）"}
 TO_THE_OTHER = {"other_language", "other_language_long"}
 ASKED_AS_A_WHOLE = ("action_", "grid_", "statistics_")
 """Composed elsewhere: actions of the trail by triggers, words of AG Grid, choices of the chart."""

@@ -28,6 +28,21 @@ def test_an_unknown_address_is_not_the_map(server: RunningServer) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_who_follows_a_link_to_nowhere_reads_a_sentence_in_their_language(server: RunningServer) -> None:
+    browser = {"accept": "text/html,*/*;q=0.8"}
+    with server.client("water") as client:
+        lost = client.get("/nonsense", headers=browser)
+        assert lost.status_code == 404
+        assert lost.headers["content-type"].startswith("text/html")
+        assert "没有“/nonsense”这个页面。" in lost.text
+        assert "content-security-policy" in lost.headers
+        refused = client.get("/admin?lang=en", headers=browser)
+        assert refused.status_code == 403
+        assert "Your account has no right to this." in refused.text
+        assert 'href="/"' in refused.text
+        assert client.get("/catalogue", headers=browser).status_code == 200
+
+
 def test_the_pages_frame_names_the_district_and_says_it_is_a_demo(server: RunningServer) -> None:
     with server.client("leader") as client:
         page = client.get("/").text

@@ -45,6 +45,7 @@ def test_a_click_finds_the_point_first_and_the_area_below_it(district: District)
     assert record["type_code"]["value"] == "01001"
     assert record["type_code"]["label_zh"] == "部件类别"
     assert record["type_code"]["text"] == "供水井盖（01001）"
+    assert record["type_code"]["text_en"].endswith(" (01001)")
     assert record["initial_date"]["text"] == "2026-01-31"
     assert "note" not in record
 
