@@ -35,6 +35,7 @@ SCRIPTS = (
     "layer_arrangement.js",
     "base_map.js",
     "map_style.js",
+    "gl_layer.js",
     "map.js",
     "layers.js",
     "layer_panel.js",

@@ -1,16 +1,11 @@
-/* The map: Leaflet from dash-leaflet, MapLibre GL inside it, redraw policy, recovery of failed tiles, highlight. */
+/* The map: Leaflet from dash-leaflet, MapLibre GL inside it, symbols, recovery of failed tiles, highlight. */
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
-  const NEVER = 2147483647; // milliseconds, the longest timer a browser takes
   const RETRY_SECONDS = 5;
   const SYMBOL_PIXELS = 48;
-  const ROOM_TO_PAN = 0.25; // of the view, on every side
-  const UNFINISHED_PICTURE_MS = 1000;
-  const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
   let leaflet = null;
-  let layer = null;
   let gl = null;
   let another = null; // makes a second map over the first
   let leafletReady;
@@ -23,62 +18,6 @@
       leaflet = ioc.leaflet = this;
       leafletReady(this);
     });
-  }
-
-  /** The name of what draws: tells a graphics card from software rendering. Empty without WebGL. */
-  function renderer() {
-    const canvas = document.createElement("canvas");
-    const context = canvas.getContext("webgl2") || canvas.getContext("webgl");
-    if (!context) return "";
-    const extension = context.getExtension("WEBGL_debug_renderer_info");
-    const name = context.getParameter(extension ? extension.UNMASKED_RENDERER_WEBGL : context.RENDERER);
-    context.getExtension("WEBGL_lose_context")?.loseContext();
-    return name || "WebGL";
-  }
-
-  /** A GL layer that leaves its picture to CSS while the map moves, and draws it anew when it rests. */
-  function restingLayer(options) {
-    const Resting = window.L.MaplibreGL.extend({
-      _update(event) {
-        if (this._map && !this._zooming) {
-          // Drawing before the container moves: both reach the screen in one frame, nothing jumps.
-          this._transformGL(this._glMap);
-          this._glMap.redraw();
-        }
-        window.L.MaplibreGL.prototype._update.call(this, event);
-      },
-    });
-    // The first picture is of what is in view; the room to pan in is drawn around it afterwards.
-    const resting = new Resting({ ...options, updateInterval: NEVER, padding: 0 });
-    const update = () => resting._update();
-    resting.on("add", () => {
-      leaflet.on("moveend", update);
-      resting.getMaplibreMap().once("idle", () => {
-        resting.options.padding = ROOM_TO_PAN;
-        if (resting._map) resting._resize();
-      });
-    });
-    resting.on("remove", () => leaflet.off("moveend", update));
-    return resting;
-  }
-
-  /** Draws an unfinished map only now and then: in software, every such picture keeps the tiles waiting for it. */
-  function drawSparingly(map) {
-    const draw = map.triggerRepaint.bind(map);
-    let drawn = -Infinity;
-    let timer = null;
-    map.on("render", () => (drawn = performance.now()));
-    const decide = () => {
-      timer = null;
-      const rest = drawn + UNFINISHED_PICTURE_MS - performance.now();
-      if (map.areTilesLoaded() || rest <= 0) draw();
-      else timer = setTimeout(decide, rest);
-    };
-    map.triggerRepaint = () => {
-      if (timer && !map.areTilesLoaded()) return;
-      clearTimeout(timer);
-      timer = setTimeout(decide, 0);
-    };
   }
 
   /**
@@ -103,10 +42,10 @@
 
   async function start(layers) {
     await leafletCreated;
-    const drawnBy = renderer();
+    const drawnBy = ioc.glLayer.renderer();
     if (!drawnBy) return fail("map_no_webgl");
     if (!window.maplibregl || !window.L.MaplibreGL) return fail("map_libraries_missing");
-    const software = SOFTWARE.test(drawnBy);
+    const software = ioc.glLayer.isSoftware(drawnBy);
     mendGlyphs();
     document.body.dataset.rendering = software ? "software" : "gpu";
     ioc.view.restore(layers);
@@ -120,15 +59,11 @@
       localIdeographFontFamily: ioc.token("font").join(","),
     };
     another = (more) => {
-      const made = software ? restingLayer({ ...options, ...more }) : new window.L.MaplibreGL({ ...options, padding: 0.1, ...more });
-      made.addTo(leaflet);
+      const made = ioc.glLayer.addTo(leaflet, { ...options, ...more }, software);
       made.getMaplibreMap().on("styleimagemissing", (event) => addSymbol(event.id, made.getMaplibreMap()));
       return made;
     };
-    layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: 0.1 });
-    layer.addTo(leaflet);
-    gl = ioc.map = layer.getMaplibreMap();
-    if (software) drawSparingly(gl);
+    gl = ioc.map = ioc.glLayer.addTo(leaflet, options, software).getMaplibreMap();
     listen();
     return gl;
   }
@@ -162,7 +97,6 @@
     });
     gl.on("error", onError);
     gl.on("webglcontextlost", () => setState("loading"));
-    gl.on("webglcontextrestored", () => gl.redraw());
   }
 
   /** Draws "name:colour" from the symbol's SVG, at twice the size so that it stays crisp. */

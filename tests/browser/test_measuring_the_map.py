@@ -10,6 +10,29 @@ from tests.browser.conftest import OpenMap
 from tests.browser.map_page import click_on, look, settle, turn
 
 SIZE = (1366, 768)
+# A picture that was asked for by now is drawn when this is over.
+NEXT_PICTURE = """new Promise((drawn) => setTimeout(() =>
+    requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)))))"""
+# A tile's outline is drawn into the stencil by a test that always passes, with a mark of its own.
+COUNT_PAINTING = """() => {
+    const painter = ioc.map.painter;
+    const gl = painter.context.gl;
+    window.painted = { pictures: 0, outlines: 0, tiles: 0, skies: 0 };
+    const mark = gl.stencilFunc.bind(gl);
+    gl.stencilFunc = (test, reference, mask) => {
+        if (test === gl.ALWAYS && reference > 0) painted.outlines += 1;
+        mark(test, reference, mask);
+    };
+    const use = painter.useProgram.bind(painter);
+    painter.useProgram = (name, ...rest) => {
+        if (name === "sky") painted.skies += 1;
+        return use(name, ...rest);
+    };
+    ioc.map.on("render", () => {
+        painted.pictures += 1;
+        painted.tiles = ioc.map.style.tileManagers.common.getVisibleCoordinates().length;
+    });
+}"""
 
 
 def test_opening_panning_and_using_the_map_are_measured(
@@ -25,6 +48,21 @@ def test_opening_panning_and_using_the_map_are_measured(
     assert panning.drawn > 0
     assert panning.moved > 0
     assert len(panning.redraw_ms) >= 1
+
+
+def test_a_pan_is_drawn_once_and_nothing_is_painted_over_the_whole_picture(open_map: OpenMap) -> None:
+    page = open_map(width=900, height=640)
+    lat, lon, zoom = page.evaluate("[...Object.values(ioc.leaflet.getCenter()), ioc.leaflet.getZoom()]")
+    look(page, lon + 0.004, lat, zoom)
+    look(page, lon, lat, zoom)
+    page.evaluate(COUNT_PAINTING)
+    look(page, lon + 0.004, lat, zoom)
+    page.evaluate(NEXT_PICTURE)
+    painted = page.evaluate("painted")
+    sources = page.evaluate("new Set(Object.values(ioc.map.style._layers).map((layer) => layer.source)).size")
+    assert sources > 2
+    assert painted == {"pictures": 1, "outlines": painted["tiles"], "tiles": painted["tiles"], "skies": 0}
+    assert painted["tiles"] > 0
 
 
 def test_no_tile_is_fetched_twice(server: Any, open_map: OpenMap) -> None:
