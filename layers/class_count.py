@@ -1,18 +1,18 @@
 """How many features of each class are in view: the numbers of the legend."""
 
-from collections import OrderedDict
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from psycopg import sql
 
 from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
+from layers.class_box import ClassBoxes, ClassBoxMemory
 from layers.dataset_watch import DatasetWatch
 from layers.feature import visible_layer
 from layers.filter_reading import narrowed_by
@@ -20,29 +20,7 @@ from layers.layer import Layer, Property
 from layers.listing import layer_style
 from layers.moment import Datasets, MomentNotKeptError, layer_at
 from layers.tile_sql import place, property_value, row_filter, row_parameters
-from layers.view_extent import Extent, in_view, view_parameters
-
-MANY_POINTS = 5_000
-"""Points of a layer from which on their positions are kept in memory; fewer are counted by the store."""
-MOST_KEPT = 12
-"""Layers, filters and rights whose positions are kept: 16 bytes a point."""
-
-
-@dataclass(frozen=True)
-class Positions:
-    """Positions (metres of EPSG:3857) of a layer's points by class, as one viewer may see them."""
-
-    by_class: dict[str | None, np.ndarray]
-
-    def counts(self, west: float, south: float, east: float, north: float) -> dict[str | None, int]:
-        """Points in a box by class, classes without any left out."""
-        found = {}
-        for name, places in self.by_class.items():
-            x, y = places[:, 0], places[:, 1]
-            number = int(np.count_nonzero((x >= west) & (x <= east) & (y >= south) & (y <= north)))
-            if number:
-                found[name] = number
-        return found
+from layers.view_extent import Extent, in_view, meets_view, view_parameters
 
 
 def class_property(layer: Layer) -> Property | None:
@@ -62,7 +40,7 @@ class ClassCounter:
         self._store = store
         self._catalogue = catalogue
         self._watch = watch
-        self._kept: OrderedDict[tuple[Any, ...], Positions] = OrderedDict()
+        self._memory = ClassBoxMemory()
 
     async def counts(
         self, viewer: Viewer, extent: Extent, asked: dict[str, Any], moment: datetime | None = None
@@ -83,40 +61,46 @@ class ClassCounter:
             with suppress(MomentNotKeptError):
                 layer, datasets = layer_at(catalogue, now, catalogue.visible_datasets(now, viewer), moment)
                 pairs.append((narrowed_by(layer, conditions), datasets))
-        kept = [await self._positions(viewer, layer, datasets) for layer, datasets in pairs]
-        box = view_parameters(extent)
-        statements = [
-            _statement(layer, [dataset.id for dataset in datasets], box)
-            for (layer, datasets), positions in zip(pairs, kept, strict=True)
-            if positions is None
+        counted = await self._counted(viewer, pairs, view_parameters(extent))
+        return [
+            {
+                "layer": layer.id,
+                "total": classes.total(),
+                "classes": [{"value": name, "count": count} for name, count in classes.items()],
+            }
+            for (layer, _), classes in zip(pairs, counted, strict=True)
         ]
-        answers = iter(await self._store.read(viewer, statements) if statements else [])
-        found = []
-        for (layer, _), positions in zip(pairs, kept, strict=True):
-            classes = positions.counts(*box.values()) if positions else dict(next(answers))
-            listed = [{"value": name, "count": count} for name, count in classes.items()]
-            found.append({"layer": layer.id, "total": sum(classes.values()), "classes": listed})
-        return found
 
-    async def _positions(self, viewer: Viewer, layer: Layer, datasets: Datasets) -> Positions | None:
-        """Positions of a layer with many points; None where the store counts."""
-        many = layer.geometry == "point" and sum(d.rows_loaded for d in datasets) >= MANY_POINTS
-        if not many or not self._watch.is_watched():
-            return None
+    async def _counted(
+        self, viewer: Viewer, pairs: list[tuple[Layer, Datasets]], view: dict[str, float]
+    ) -> list[Counter[str | None]]:
+        """Classes and their numbers; the store is asked only for what the kept boxes do not tell."""
+        ids = [[dataset.id for dataset in datasets] for _, datasets in pairs]
+        if not self._watch.is_watched():
+            statements = [_statement(layer, own, view) for (layer, _), own in zip(pairs, ids, strict=True)]
+            return [Counter(dict(rows)) for rows in await self._store.read(viewer, statements)]
+        boxes = await asyncio.gather(*(self._boxes(viewer, *pair) for pair in pairs))
+        counted, unsure, statements = [], [], []
+        for (layer, _), own, kept in zip(pairs, ids, boxes, strict=True):
+            classes, features = kept.counts((view["vw"], view["vs"], view["ve"], view["vn"]))
+            counted.append(Counter(classes))
+            if features:
+                unsure.append(counted[-1])
+                statements.append(_statement(layer, own, view, features))
+        answers = await self._store.read(viewer, statements) if statements else []
+        for classes, rows in zip(unsure, answers, strict=True):
+            classes.update(dict(rows))
+        return counted
+
+    async def _boxes(self, viewer: Viewer, layer: Layer, datasets: Datasets) -> ClassBoxes:
         dataset_ids = [dataset.id for dataset in datasets]
         key = (layer, viewer.fingerprint(dataset_ids), *(d.version_key for d in datasets))
-        positions = self._kept.get(key)
-        if positions is None:
-            (rows,) = await self._store.read(viewer, [_positions_statement(layer, dataset_ids)])
-            shaped = {name: np.frombuffer(packed, ">f8").reshape(-1, 2) for name, packed in rows}
-            positions = Positions({name: places.astype("f8") for name, places in shaped.items()})
-            if self._watch.is_watched():
-                self._kept[key] = positions
-                while len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(key)
-        return positions
+
+        async def read() -> ClassBoxes:
+            (rows,) = await self._store.read(viewer, [_boxes_statement(layer, dataset_ids)])
+            return ClassBoxes.of_points(rows) if layer.geometry == "point" else ClassBoxes.of_shapes(rows)
+
+        return await self._memory.get(key, read, self._watch.is_watched)
 
 
 def class_value(layer: Layer) -> sql.Composable:
@@ -125,26 +109,41 @@ def class_value(layer: Layer) -> sql.Composable:
     return sql.SQL("{}::text").format(property_value(told)) if told else sql.SQL("NULL::text")
 
 
-def _statement(layer: Layer, dataset_ids: list[int], box: dict[str, Any]) -> tuple[sql.Composed, dict]:
+def _statement(
+    layer: Layer, dataset_ids: list[int], view: dict[str, float], features: list[int] | None = None
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """Numbers in view by class; of certain features only, where their ids are given."""
+    if features is None:
+        condition = in_view(layer)
+    else:
+        condition = sql.SQL("id = ANY (%(features)s::bigint[]) AND {}").format(meets_view())
     statement = sql.SQL("SELECT {value}, count(*) FROM {relation} WHERE {view} AND {rows} GROUP BY 1").format(
-        value=class_value(layer),
-        relation=layer.relation,
-        view=in_view(layer),
-        rows=row_filter(layer),
+        value=class_value(layer), relation=layer.relation, view=condition, rows=row_filter(layer)
     )
-    return statement, {**row_parameters(layer, dataset_ids), **box}
+    return statement, {**row_parameters(layer, dataset_ids), **view, "features": features}
 
 
-def _positions_statement(layer: Layer, dataset_ids: list[int]) -> tuple[sql.Composed, dict]:
+def _boxes_statement(layer: Layer, dataset_ids: list[int]) -> tuple[sql.Composed, dict[str, Any]]:
+    """Records of ``layers.class_box`` by class."""
+    if layer.geometry == "point":
+        shape = place(layer)
+        record = "float8send(ST_X(shape)) || float8send(ST_Y(shape))"
+    else:
+        shape = sql.SQL("geom_3857")
+        record = (
+            "float8send(ST_XMin(shape)) || float8send(ST_YMin(shape)) || float8send(ST_XMax(shape))"
+            " || float8send(ST_YMax(shape)) || int8send(id) || int4send(ST_NumGeometries(shape))"
+        )
     statement = sql.SQL(
         """
-        SELECT class, string_agg(float8send(ST_X(place)) || float8send(ST_Y(place)), ''::bytea)
-        FROM (SELECT {value} AS class, {place} AS place FROM {relation} WHERE {rows} OFFSET 0) AS point
-        WHERE place IS NOT NULL GROUP BY class
+        SELECT class, string_agg({record}, ''::bytea)
+        FROM (SELECT id, {value} AS class, {shape} AS shape FROM {relation} WHERE {rows} OFFSET 0) AS feature
+        WHERE NOT ST_IsEmpty(shape) GROUP BY class
         """
     ).format(
+        record=sql.SQL(record),
         value=class_value(layer),
-        place=place(layer),
+        shape=shape,
         relation=layer.relation,
         rows=row_filter(layer),
     )

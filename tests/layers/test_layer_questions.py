@@ -58,10 +58,31 @@ def test_counts_in_view_are_those_of_the_rows(district: District) -> None:
     assert pipes["total"] == sum(number for _, number in expected)
 
 
-def test_counts_from_memory_follow_rights_filters_and_versions(
-    own_district: District, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("layers.class_count.MANY_POINTS", 1)
+@pytest.mark.parametrize("size", [0.0001, 0.002, 0.02])
+def test_lines_and_areas_are_counted_by_their_geometry(district: District, size: float) -> None:
+    """Small views lie within areas and across lines: their boxes tell little."""
+    west, south = (VIEW[0] + VIEW[2]) / 2, (VIEW[1] + VIEW[3]) / 2
+    view = [west, south, west + size, south + size / 2]
+    layers = ("street", "road", "pipe_segment")
+    answer = post(district, "/layers/counts", {"bbox": view, "layers": dict.fromkeys(layers)}).json()
+    expected = rows_of(
+        district,
+        """
+        WITH view AS (SELECT ST_Transform(ST_MakeEnvelope(%(w)s, %(s)s, %(e)s, %(n)s, 4490), 3857) AS box)
+        SELECT 'street', count(*) FROM ioc.street, view WHERE ST_Intersects(geom_3857, box)
+        UNION ALL
+        SELECT 'road', count(*) FROM ioc.base_feature, view
+        WHERE kind = 'road' AND ST_Intersects(geom_3857, box)
+        UNION ALL
+        SELECT 'pipe_segment', count(*) FROM ioc.pipe_segment, view WHERE ST_Intersects(geom_3857, box)
+        """,
+        dict(zip("wsen", view, strict=True)),
+    )
+    assert [(found["layer"], found["total"]) for found in answer["layers"]] == expected
+    assert expected[0][1] > 0
+
+
+def test_counts_from_memory_follow_rights_filters_and_versions(own_district: District) -> None:
     whole = [114.2, 30.4, 114.5, 30.7]
 
     async def talk(conversation: Conversation) -> None:
