@@ -7,6 +7,7 @@ from typing import Any
 from etl.feeds import hj212, jt808, jt808_body, sl651
 from etl.feeds.capture import Captured
 from etl.feeds.frame import CheckValue, FrameError, Refused
+from etl.feeds.hj212_readings import factor_entry, present_code
 from etl.feeds.packets import PacketAssembly
 from etl.feeds.sl651_report import Report, read_report
 from geodata.code_table import CodeTable
@@ -138,7 +139,7 @@ def _mn_notes(message: hj212.Message) -> list[str]:
 
 def _factor(value: hj212.FactorValue) -> Record:
     entry = factor_entry(value.factor)
-    record: Record = {"code": entry.code if entry and "x" not in entry.code else value.factor}
+    record: Record = {"code": present_code(value.factor)}
     if record["code"] != value.factor:
         record["sent_as"] = value.factor
     unit = (entry["amount_unit"] if value.statistic == "Cou" else entry["unit"]) if entry else ""
@@ -150,15 +151,6 @@ def _factor(value: hj212.FactorValue) -> Record:
         "time": _iso(value.at),
         "flag": value.flag,
     }
-
-
-def factor_entry(factor: str) -> Any:
-    """The factor's row of the code table: by its code, its code of 2005, or that of a numbered device."""
-    table = CodeTable.load("hj212_factor")
-    return table.get(factor) or _BY_2005.get(factor) or table.get(f"{factor[:-2]}xx")
-
-
-_BY_2005 = {entry["code_2005"]: entry for entry in CodeTable.load("hj212_factor") if entry["code_2005"]}
 
 
 # ---------------------------------------------------------------- SL 651

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from etl.feeds.crc16 import CRC16
 from etl.feeds.frame import CheckValue, FrameError, FrameStream, beijing_time
 
 HEAD = b"##"
@@ -73,11 +74,7 @@ def crc16(segment: bytes) -> int:
     register = 0xFFFF
     for byte in segment:
         register = (register >> 8) ^ byte
-        for _ in range(8):
-            carry = register & 1
-            register >>= 1
-            if carry:
-                register ^= 0xA001
+        register = (register >> 8) ^ CRC16[register & 0xFF]
     return register
 
 
@@ -177,10 +174,10 @@ def factor_values(message: Message) -> list[FactorValue]:
 
 
 def answer(message: Message) -> Message | None:
-    """What the centre sends back if wanted: 9014 to an upload of data, 9013 to a notice."""
+    """What the centre sends back if wanted: 9014 to an upload of data, 9013 to a notice or a heartbeat."""
     if not message.answer_wanted:
         return None
-    command = {"1": "9013", "2": "9014", "3": "9014"}.get(message.cn[:1])
+    command = {"1": "9013", "2": "9014", "3": "9014", "9": "9013"}.get(message.cn[:1])
     if command is None:
         return None
     flag = (message.flag or 0) & ~0b11

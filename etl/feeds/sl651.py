@@ -8,6 +8,7 @@ fields as hexadecimal characters; it was implemented without a published frame t
 
 from dataclasses import dataclass
 
+from etl.feeds.crc16 import CRC16
 from etl.feeds.frame import CheckValue, FrameError, FrameStream
 
 HEX_HEAD = b"\x7e\x7e"
@@ -46,9 +47,7 @@ def crc16_modbus(content: bytes) -> int:
     """CRC-16/MODBUS: polynomial x16+x15+x2+1 reflected (A001), begins with FFFF."""
     register = 0xFFFF
     for byte in content:
-        register ^= byte
-        for _ in range(8):
-            register = (register >> 1) ^ 0xA001 if register & 1 else register >> 1
+        register = (register >> 8) ^ CRC16[(register ^ byte) & 0xFF]
     return register
 
 

@@ -1,0 +1,43 @@
+"""What a protocol's conversation is to the door it comes in by: bytes in, what to store and to answer out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from etl.feeds.frame import FrameError, Refused
+from etl.feeds.reading import Position, Reading
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one frame said.
+
+    ``answers`` are frames to be sent back once ``readings`` and ``positions`` are stored for good; ``device``
+    is who spoke; ``faults`` say what of a sound frame is not accepted.
+    """
+
+    device: str | None = None
+    readings: Sequence[Reading] = ()
+    positions: Sequence[Position] = ()
+    answers: Sequence[bytes] = ()
+    faults: Sequence[FrameError] = ()
+
+
+class Stream(Protocol):
+    """Cuts a connection's bytes into frames."""
+
+    def feed(self, received: bytes) -> list[bytes | Refused]: ...
+
+    def close(self) -> list[bytes | Refused]: ...
+
+
+class Conversation(Protocol):
+    """One connection of a protocol; nothing in it waits or blocks."""
+
+    @property
+    def stream(self) -> Stream: ...
+
+    def hear(self, frame: bytes, now: datetime) -> Heard:
+        """Take a sound frame of ``stream``; ``now`` has a zone. It raises nothing."""
+        ...
