@@ -3,8 +3,10 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 
 from etl.feeds.frame import FrameError
+from etl.feeds.reading import Receipt
 
 MOST_REFUSALS = 50
 SHOWN_BYTES = 200
@@ -35,46 +37,55 @@ class Contact:
 
 @dataclass
 class DoorTally:
-    """Counts of one door since the last look; the refusals and the connections are those of now."""
+    """Counts of one door since the last look, from any thread; refusals and connections are those of now."""
 
     door: str
     connections: int = 0
     refusals: deque[Refusal] = field(default_factory=lambda: deque(maxlen=MOST_REFUSALS))
     counts: dict[str, int] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def contact(self, device: str | None, at: datetime) -> None:
         """A sound message."""
-        self._count("messages")
-        if device is not None and (contact := self._contact(device, at)):
-            contact.at = at
-            contact.messages += 1
+        with self._lock:
+            self._add("messages")
+            if device is not None and (contact := self._contact(device, at)):
+                contact.at = at
+                contact.messages += 1
 
     def refused(self, device: str | None, peer: str, error: FrameError, content: bytes) -> None:
         """Bytes, or a part of a message, that are not accepted."""
         now = datetime.now(UTC)
-        self._count("refused")
-        if device is not None and (contact := self._contact(device, now)):
-            contact.refused += 1
+        with self._lock:
+            self._add("refused")
+            if device is not None and (contact := self._contact(device, now)):
+                contact.refused += 1
         self.refusals.append(Refusal(now, device, peer, error.zh, error.en, content[:SHOWN_BYTES]))
 
-    def stored(self, readings: int, positions: int) -> None:
-        """Acknowledged, since they are stored."""
-        self._count("readings", readings)
-        self._count("positions", positions)
+    def stored(self, receipt: Receipt, peer: str) -> None:
+        """What became of what was handed in; it is acknowledged now."""
+        with self._lock:
+            for what in ("stored", "duplicates", "waiting", "shed"):
+                self._add(what, getattr(receipt, what))
+        for refusal in receipt.refused:
+            self.refused(None, peer, FrameError(refusal.zh, refusal.en), b"")
 
     def turned_away(self) -> None:
         """A connection over the most there may be."""
-        self._count("turned_away")
+        with self._lock:
+            self._add("turned_away")
 
     def take(self) -> tuple[dict[str, int], dict[str, Contact]]:
         """Counts and contacts since the last look, which begin again at nothing."""
-        taken = self.counts, self.contacts
-        self.counts, self.contacts = {}, {}
-        return taken
+        with self._lock:
+            taken = self.counts, self.contacts
+            self.counts, self.contacts = {}, {}
+            return taken
 
-    def _count(self, what: str, number: int = 1) -> None:
-        self.counts[what] = self.counts.get(what, 0) + number
+    def _add(self, what: str, number: int = 1) -> None:
+        if number:
+            self.counts[what] = self.counts.get(what, 0) + number
 
     def _contact(self, device: str, at: datetime) -> Contact | None:
         contact = self.contacts.get(device)

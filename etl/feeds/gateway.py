@@ -18,11 +18,11 @@ import structlog
 from etl.feeds.conversation import Conversation, Heard
 from etl.feeds.door_tally import DoorTally
 from etl.feeds.frame import Refused
-from etl.feeds.reading import Position, Reading
+from etl.feeds.reading import Position, Reading, Receipt
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[[Sequence[Reading], Sequence[Position], str], Awaitable[None]]
+Keep = Callable[[Sequence[Reading], Sequence[Position], str], Awaitable[Receipt]]
 """(readings, positions, source): returns when they are stored for good, however long that takes."""
 
 CHUNK = 8 * 1024
@@ -141,8 +141,8 @@ class Gateway:
             chunk = self._hear(conversation, conversation.stream.feed(received), peer)
             took = time.perf_counter() - begun
             if chunk.readings or chunk.positions:
-                await self._keep(chunk.readings, chunk.positions, self._protocol)
-                self._tally.stored(len(chunk.readings), len(chunk.positions))
+                receipt = await self._keep(chunk.readings, chunk.positions, self._protocol)
+                self._tally.stored(receipt, peer)
             if chunk.answers:
                 writer.write(b"".join(chunk.answers))
                 await asyncio.wait_for(writer.drain(), ANSWER_SECONDS)
