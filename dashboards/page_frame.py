@@ -23,6 +23,7 @@ STYLESHEETS = (
     "grid_check.css",
     "working_with_layers.css",
     "feature_edit.css",
+    "live.css",
     "tablet.css",
 )
 SCRIPTS = (
@@ -38,6 +39,13 @@ SCRIPTS = (
     "gl_layer.js",
     "map.js",
     "layers.js",
+    "live.js",
+    "live_items.js",
+    "live_glide.js",
+    "live_map.js",
+    "live_panel.js",
+    "live_sign.js",
+    "live_card.js",
     "layer_panel.js",
     "record_card.js",
     "search_box.js",

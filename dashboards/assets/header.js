@@ -11,6 +11,7 @@
       el("span", {}, ioc.text("product")),
       ...(ioc.page.settings.synthetic ? [el("span", { class: "tag", title: ioc.text("demo_long") }, ioc.text("demo"))] : []));
     document.getElementById("header-tools").replaceChildren(
+      ioc.liveSign.element(),
       el("div", { class: "segments", role: "group", "aria-label": ioc.text("theme"), id: "theme-switch" }, ["night", "day", "print"].map((theme) =>
         el("button", { type: "button", "data-theme-name": theme, title: ioc.text(`theme_${theme}_long`), "aria-pressed": String(theme === ioc.memory.theme), onclick: () => ioc.applyTheme(theme) }, ioc.text(`theme_${theme}`)))),
       el("button", { type: "button", class: "text-button", id: "language-switch", title: ioc.text("other_language_long"), onclick: () => ioc.applyLanguage(ioc.memory.language === "zh" ? "en" : "zh") }, ioc.text("other_language")),

@@ -63,8 +63,9 @@
     const layers = ioc.layers.all();
     const scroll = tree.scrollTop;
     const found = layers.filter(matches);
+    const live = ioc.livePanel.group(filter.trim().toLowerCase());
     const nothing = layers.length ? ioc.text("no_layer_found", { text: filter }) : ioc.text("no_layers");
-    ioc.panelFocus.keep(tree, () => tree.replaceChildren(...(found.length ? [...grouped(found)].map(([name, members]) => group(name, members)) : [el("p", { class: "empty" }, nothing)])));
+    ioc.panelFocus.keep(tree, () => tree.replaceChildren(...(live ? [live] : []), ...[...grouped(found)].map(([name, members]) => group(name, members)), ...(live || found.length ? [] : [el("p", { class: "empty" }, nothing)])));
     tree.scrollTop = scroll;
     drawCounts();
   }
@@ -161,5 +162,5 @@
     document.getElementById("show-layers").addEventListener("click", () => show(true));
   }
 
-  ioc.layerPanel = { start, swatch, iconButton, draw: drawTree };
+  ioc.layerPanel = { start, swatch, switchOf, iconButton, draw: drawTree };
 })();

@@ -47,6 +47,9 @@
     ioc.header.start();
     ioc.featureEdit.start();
     ioc.panelFocus.start();
+    ioc.liveSign.start();
+    ioc.livePanel.start();
+    ioc.liveMap.start();
     document.getElementById("map-loading").remove();
   }
 

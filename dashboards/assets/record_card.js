@@ -74,6 +74,11 @@
     }
   }
 
+  /** Opens a card whose title and record are known already. */
+  function show(feature, at) {
+    set({ state: "found", found: [feature], chosen: 0, at });
+  }
+
   function close() {
     asking?.abort();
     set({ state: "closed", found: [], chosen: 0, at: null });
@@ -88,7 +93,7 @@
     return root().replaceChildren(
       el("div", { class: "panel-head" },
         el("div", { class: "record-title" },
-          el("p", { class: "quiet" }, layer ? ioc.named(layer, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("p", { class: "quiet" }, layer || feature?.live ? ioc.named(layer || feature.layer_title, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
       ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
@@ -121,9 +126,9 @@
   function record(feature) {
     if (!feature.record) return el("p", { class: "empty", role: "status" }, ioc.text("record_busy"));
     const filled = feature.record.filter((field) => textOf(field));
-    return el("dl", { class: "record" }, filled.map((field) =>
+    return el("dl", { class: "record" }, ioc.liveCard.part(feature), filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
-        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.featureEdit.part(feature), ioc.linked.part(feature));
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), feature.live ? null : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]);
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";
@@ -161,7 +166,7 @@
   }
 
   function start() {
-    ioc.leaflet.on("click", (event) => ioc.drawing.active() || identify(event.latlng, event.containerPoint));
+    ioc.leaflet.on("click", (event) => ioc.drawing.active() || ioc.liveCard.click(event.latlng) || identify(event.latlng, event.containerPoint));
     ioc.leaflet.getContainer().addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target !== event.currentTarget || ioc.drawing.active()) return;
       identify(ioc.leaflet.getCenter(), ioc.leaflet.getSize().divideBy(2));
@@ -176,5 +181,5 @@
   /** Where on the map the card was opened. */
   const place = () => shown.at;
 
-  ioc.recordCard = { start, open, close, identify, chosen, place };
+  ioc.recordCard = { start, open, show, close, redraw: draw, identify, chosen, place };
 })();

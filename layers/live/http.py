@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from geodata.errors import UserError
 from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.live.event import View
 from layers.live.hub import LiveHub
+from layers.live.live_layer import live_layers
 from layers.live.snapshot import Topics
 from layers.live.stream import LiveResponse, LiveStream
 from layers.tile_endpoint import ViewerOf
@@ -24,6 +25,7 @@ MOST_STREAMS = 100
 NO_STORE = {"Cache-Control": "no-store"}
 # A proxy that gathers an answer before passing it on would hold events back.
 UNBUFFERED = {**NO_STORE, "X-Accel-Buffering": "no"}
+Theme = Literal["night", "day", "print"]
 AREA = r"^(\d{6}|\d{9}|\d{12}|\d{15})?$"
 
 
@@ -72,6 +74,12 @@ def live_router(
                 streams[viewer.account_id] -= 1
 
         return LiveResponse(messages(), headers=UNBUFFERED)
+
+    @routes.get("/live/layers")
+    async def layers(theme: Theme = "night") -> JSONResponse:
+        """The topics there are, and the layers that show them on the map, styled for a theme."""
+        shown = [layer.listed(theme) for layer in live_layers() if layer.topic in topics]
+        return JSONResponse({"topics": list(topics), "layers": shown}, headers=NO_STORE)
 
     @routes.get("/live/snapshot")
     async def snapshot(

@@ -1,0 +1,27 @@
+/* Whether what is shown is live: a sign in the header, and a banner that says since when it is not. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const el = (...parts) => ioc.element(...parts);
+
+  const clock = (time) => time.toLocaleTimeString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false });
+
+  function element() {
+    const { connection, since } = ioc.live.state();
+    const said = connection === "lost" ? ioc.text("live_lost_short", { time: clock(since) }) : ioc.text(connection === "live" ? "live" : "live_starting");
+    return el("span", { id: "live-sign", role: "status", "data-state": connection, title: ioc.text(`live_${connection}_long`, { time: since ? clock(since) : "" }) }, el("i", { "aria-hidden": "true" }), said);
+  }
+
+  function draw() {
+    const { connection, since } = ioc.live.state();
+    document.getElementById("live-sign")?.replaceWith(element());
+    if (connection === "lost") ioc.banner.show("live_lost", "warn", ioc.text("live_lost", { time: clock(since) }));
+    else ioc.banner.clear("live_lost");
+  }
+
+  function start() {
+    ioc.on("live", draw);
+  }
+
+  ioc.liveSign = { element, start };
+})();

@@ -1,0 +1,16 @@
+-- The latest of each device and metric, at its station if it has one, with the limits it is coloured by.
+SELECT jsonb_strip_nulls(jsonb_build_object(
+    'device', s.device_code, 'device_id', d.id, 'station', d.station_code, 'station_id', t.id,
+    'name', coalesce(t.name, d.name), 'lon', ST_X(coalesce(t.geom, d.geom)), 'lat', ST_Y(coalesce(t.geom, d.geom)),
+    'metric', s.metric, 'metric_name', m.name, 'unit', m.unit, 'interval_s', m.interval_s,
+    'at', l.observed_at, 'value', l.value, 'quality', nullif(l.quality, ''), 'trend', l.trend,
+    'lower_limit', m.lower_limit, 'upper_limit', m.upper_limit
+) || CASE s.metric WHEN 'Z' THEN jsonb_build_object(
+    'guard_level', t.guard_level, 'warning_level', t.warning_level, 'design_level', t.design_level
+) ELSE '{}' END)
+FROM ioc.latest l
+JOIN ioc.series s ON s.id = l.series_id
+JOIN ioc.device d ON d.code = s.device_code
+LEFT JOIN ioc.station t ON t.code = d.station_code
+LEFT JOIN ioc.metric m ON m.device_code = s.device_code AND m.metric = s.metric
+WHERE coalesce(d.area_code, '') ^@ %(area)s
