@@ -14,6 +14,7 @@ from dashboards import MapSettings, create_dash
 from dashboards.static_files import StaticFilesMiddleware
 from geodata.store import Store
 from ioc.admin import admin_router
+from ioc.alarms import alarms_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
 from ioc.error_page import ErrorPageMiddleware
@@ -90,6 +91,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(_basemap_router(settings))
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))
+    app.include_router(alarms_router(store))
     app.include_router(edits_router(store, catalogue))
     app.include_router(own_account_router(store, directory.forget))
     app.include_router(data_catalogue_router(store, catalogue, settings.inbox_folder))

@@ -1,6 +1,14 @@
 """The store's tables. Their columns carry the names people use, in Chinese and English."""
 
 from geodata.models.account import Account, AccountRight, Credential, RoleRight
+from geodata.models.alarm import (
+    Alarm,
+    AlarmChange,
+    AlarmSilence,
+    AlarmStep,
+    AlarmWatch,
+    Situation,
+)
 from geodata.models.area import Community, District, DutyGrid, Street, UnitGrid
 from geodata.models.audit import AuditEntry, SignInAttempt
 from geodata.models.base import STORE_SCHEMA, VERSION_SCHEMA, Base, Feature, VersionedRow, field_names
@@ -76,6 +84,11 @@ __all__ = [
     "VERSION_SCHEMA",
     "Account",
     "AccountRight",
+    "Alarm",
+    "AlarmChange",
+    "AlarmSilence",
+    "AlarmStep",
+    "AlarmWatch",
     "AuditEntry",
     "Base",
     "BaseFeature",
@@ -123,6 +136,7 @@ __all__ = [
     "SearchEntry",
     "Series",
     "SignInAttempt",
+    "Situation",
     "Station",
     "Street",
     "UnitGrid",
