@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import structlog
 
@@ -207,11 +208,17 @@ def _plan(
         ids = [dataset.id for dataset in datasets]
         asked = narrowed(layer, filter_text)
         parts.append(LayerPart(asked, ids, _extent([dataset.extent for dataset in datasets])))
-        keys = [repr(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
-        keys += [str(tile_statement(layer, zoom, step)) for zoom in range(HIGHEST_ZOOM) for step in (0, 1)]
+        keys = [_drawing(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
         versions.append(_digest(keys)[:VERSION_LENGTH])
         asked_for += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
     return TilePlan(tuple(parts), _digest([*versions, *asked_for])[:20], "-".join(versions))
+
+
+@lru_cache(MOST_PLANS)
+def _drawing(layer: Layer) -> str:
+    """The same for two layers exactly when they say the same and are drawn by the same statements."""
+    zooms = range(HIGHEST_ZOOM)
+    return _digest([repr(layer), *(str(tile_statement(layer, z, step)) for z in zooms for step in (0, 1))])
 
 
 def _digest(keys: list[str]) -> str:

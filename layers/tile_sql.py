@@ -66,23 +66,25 @@ def tile_parameters(layer: Layer, tile: TileAddress, dataset_ids: list[int]) -> 
     }
 
 
-@lru_cache(STATEMENTS_KEPT)
 def tile_statement(layer: Layer, zoom: int, step: int) -> bytes:
     """SELECT of one value, the layer's Mapbox vector tile, at a zoom and a step of generalisation."""
-    if zoom < NARROW_TILES_FROM:
+    individual_from = {"point": layer.point_min_zoom, "line": MERGE_LINES_BELOW, "polygon": 0}[layer.geometry]
+    individual = zoom >= individual_from and (step == 0 or layer.geometry == "polygon")
+    return _statement(layer, zoom >= NARROW_TILES_FROM, individual, step)
+
+
+@lru_cache(STATEMENTS_KEPT)
+def _statement(layer: Layer, is_narrow: bool, individual: bool, step: int) -> bytes:
+    if not is_narrow:
         layer = replace(layer, found_by="index")
-    if layer.geometry == "point":
-        individual = zoom >= layer.point_min_zoom and step == 0
-        if individual:
-            rows = _features(layer)
-        else:
-            rows = _thinned_points(layer, step) if layer.thin_by else _clusters(layer, step)
-    elif layer.geometry == "line":
-        rows = _merged_lines(layer, step) if zoom < MERGE_LINES_BELOW or step > 0 else _features(layer)
-        individual = zoom >= MERGE_LINES_BELOW and step == 0
-    else:
+    if layer.geometry == "polygon":
         rows = _areas(layer, step)
-        individual = True
+    elif individual:
+        rows = _features(layer)
+    elif layer.geometry == "line":
+        rows = _merged_lines(layer, step)
+    else:
+        rows = _thinned_points(layer, step) if layer.thin_by else _clusters(layer, step)
     with_id = individual or (layer.geometry == "point" and layer.thin_by is not None)
     feature_id = sql.SQL(", 'id'" if with_id else "")
     statement = sql.SQL("SELECT ST_AsMVT(tile, {layer}, {extent}, 'geom'{id}) FROM ({rows}) AS tile").format(

@@ -1,6 +1,7 @@
 """Boxes kept in memory tell the same as GEOS does of the geometries themselves."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ LINES = st.lists(PLACES, min_size=2, max_size=4, unique=True).map(LineString)
 SHAPES = st.one_of(LINES, st.lists(LINES, min_size=2, max_size=3).map(MultiLineString))
 
 
-def boxes_of(shapes: list[LineString | MultiLineString]) -> ClassBoxes:
+def boxes_of(shapes: Sequence[LineString | MultiLineString]) -> ClassBoxes:
     """Every other shape is of class A, the others of none."""
     packed = []
     for name, start in (("A", 0), (None, 1)):
