@@ -6,6 +6,7 @@
   const ROOM_TO_PAN = 0.25; // of the view, on every side
   const LITTLE_ROOM = 0.1;
   const UNFINISHED_PICTURE_MS = 1000;
+  const MOST_PLACEMENTS = 4;
   const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
   /** The name of what draws: tells a graphics card from software rendering. Empty without WebGL. */
@@ -31,6 +32,7 @@
         return [this._map.getZoom(), lat, lng, x, y].join();
       },
       _transformGL(map) {
+        if (this._asked() === this._shown) return;
         this._shown = this._asked();
         whole._transformGL.call(this, map);
       },
@@ -83,6 +85,16 @@
     };
   }
 
+  /** Places symbols until they stand, then paints: MapLibre paints the whole picture after every attempt. */
+  function placeAtOnce(map) {
+    const place = map.style._updatePlacement;
+    map.style._updatePlacement = function (...asked) {
+      let again = place.apply(this, asked);
+      for (let more = 1; again && more < MOST_PLACEMENTS; more += 1) again = place.apply(this, asked);
+      return again;
+    };
+  }
+
   /**
    * Leaves out what MapLibre 5 paints over the whole picture for the sake of tilted views and globes: the sky,
    * the second outline of every tile, and outlines drawn anew for a source whose tiles are those of the one before.
@@ -109,7 +121,10 @@
     const layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: LITTLE_ROOM });
     layer.addTo(leaflet);
     const map = layer.getMaplibreMap();
-    if (software) drawSparingly(map);
+    if (software) {
+      drawSparingly(map);
+      placeAtOnce(map);
+    }
     paintFlat(map);
     // The painter is another one after the loss of the graphics context.
     map.on("webglcontextrestored", () => {

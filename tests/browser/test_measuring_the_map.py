@@ -50,13 +50,21 @@ def test_opening_panning_and_using_the_map_are_measured(
     assert len(panning.redraw_ms) >= 1
 
 
-def test_a_pan_is_drawn_once_and_nothing_is_painted_over_the_whole_picture(open_map: OpenMap) -> None:
+def test_a_move_is_drawn_once_and_nothing_is_painted_over_the_whole_picture(open_map: OpenMap) -> None:
     page = open_map(width=900, height=640)
     lat, lon, zoom = page.evaluate("[...Object.values(ioc.leaflet.getCenter()), ioc.leaflet.getZoom()]")
-    look(page, lon + 0.004, lat, zoom)
-    look(page, lon, lat, zoom)
+    views = [(lon + 0.004, lat, zoom), (lon, lat, zoom + 1)]
+    for view in (*views, (lon, lat, zoom)):
+        look(page, *view)
+    page.evaluate(NEXT_PICTURE)
     page.evaluate(COUNT_PAINTING)
-    look(page, lon + 0.004, lat, zoom)
+    look(page, *views[1])
+    page.evaluate(NEXT_PICTURE)
+    assert page.evaluate("painted.pictures") == 1
+    look(page, lon, lat, zoom)
+    page.evaluate(NEXT_PICTURE)
+    page.evaluate("painted = { pictures: 0, outlines: 0, tiles: 0, skies: 0 }")
+    look(page, *views[0])
     page.evaluate(NEXT_PICTURE)
     painted = page.evaluate("painted")
     sources = page.evaluate("new Set(Object.values(ioc.map.style._layers).map((layer) => layer.source)).size")
