@@ -29,6 +29,8 @@ _PHONE = re.compile(
 )
 _SECTION = re.compile(r"[DdΦφ]?[Nn]?\d{2,4}|\d{2,4}\s*[xX×*]\s*\d{2,4}")
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z\-_/.]{1,39}")
+_NATIONAL = r"156\d{6}"
+"""A district's code behind that of China in ISO 3166-1; no prefecture has a code that begins so."""
 _AREA_LENGTHS = {15: "unit_grid_code", 12: "community_code", 9: "street_code", 6: "district_code"}
 
 
@@ -111,6 +113,9 @@ def _codes(texts: pd.Series) -> Any:
     long = digits and alike and length in (16, 17)
     if long and _sound(component_code.migrate_codes(texts, edition="2013")):
         yield "component_code"
+    if length == 9 and texts.str.fullmatch(_NATIONAL).mean() >= _MOST:
+        yield "district_code"
+        return
     known = digits and alike and texts.str[:2].isin(_provinces()).mean() >= _MOST
     if known and length in _AREA_LENGTHS and (length != 6 or texts.str[4:].ne("00").mean() >= 0.5):
         yield _AREA_LENGTHS[length]

@@ -48,7 +48,7 @@ def find_columns(contents: dict[str, Content]) -> CoordinateColumns | None:
     by_kind = {kind: name for name, content in contents.items() for kind in content.kinds}
     if "wkt" in by_kind:
         return CoordinateColumns(wkt=by_kind["wkt"])
-    found = _named_pairs(contents)
+    found = named_pairs(contents)
     if not found and "pair" in by_kind:
         return CoordinateColumns(xy=by_kind["pair"])
     found = found or _pairs_by_content(contents)
@@ -87,7 +87,7 @@ def _numbers(table: pd.DataFrame, name: str | None) -> Floats:
     return parse_degrees(values)[0]
 
 
-def _named_pairs(contents: dict[str, Content]) -> list[tuple[str, str]]:
+def named_pairs(contents: dict[str, Content]) -> list[tuple[str, str]]:
     """Each x with the y whose name differs in that token alone."""
     named: dict[str, list[str]] = {"x": [], "y": []}
     for name, content in contents.items():

@@ -26,8 +26,8 @@ _DISTINCT = 0.6
 """Share of different values from which on a column identifies its rows."""
 _CAP = 40.0
 _ROWS_THAT_COUNT = 60
-_ALIGNED_ENOUGH = 20
-_RINGS, _DIRECTIONS = (180.0, 330.0, 620.0, 900.0), 12
+_FEW = 10
+"""Rows of which so many may well lie beyond the border together."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class Placed:
     """Sampled rows with their place in metres under each hypothesis.
 
     ``metres``: (hypotheses, rows, 2), NaN where a row has no place under it; ``columns``: the rows' cells as
-    text, by the file's column names.
+    text, by the file's column names; ``traces``: (hypotheses, points, 2) along lines and outlines, empty of
+    points.
     """
 
     labels: list[str]
     metres: Floats
     columns: dict[str, list[str]]
+    traces: Floats
 
 
 def weigh(knowledge: Knowledge, placed: Placed) -> list[Evidence]:
-    """All evidence the rows give but that of features known by code or name."""
+    """What rows say that name areas or roads, and what the district's border says."""
     comparisons: tuple[Callable[[Knowledge, Placed], Evidence | None], ...] = (
         _areas_in_rows,
         _roads_in_rows,
         _inside_district,
-        _along_roads,
-        _on_buildings,
     )
     return [one for compare in comparisons if (one := compare(knowledge, placed)) is not None]
 
@@ -97,7 +97,9 @@ def known_offset(knowledge: Knowledge, placed: Placed) -> KnownOffset | None:
     count, offsets = best
     middle = np.nanmedian(offsets, axis=1)
     spread = 1.4826 * np.nanmedian(np.abs(offsets - middle[:, None]), axis=1).max(axis=1)
-    spread = np.maximum(spread, 60.0 if count < 4 else 0.0)
+    if count < _FEW:
+        # Names that are another thing's by chance stand far apart, and few rows have no dependable middle.
+        spread = np.maximum(np.nanmax(np.abs(offsets - middle[:, None]), axis=(1, 2)), 60.0 / count)
     return KnownOffset(count, middle, np.sqrt(1.57 * spread**2 / count + _SURVEY_ERROR**2))
 
 
@@ -195,7 +197,8 @@ def _inside_district(knowledge: Knowledge, placed: Placed) -> Evidence | None:
         outside.append(float(np.mean(shapely.distance(points, district) > 60)) if len(given) else 1.0)
     shares = np.array(outside)
     least = shares.min()
-    counted = min(placed.metres.shape[1], 100)
+    rows = placed.metres.shape[1]
+    counted = min(rows * rows / (rows + _FEW), 100)
     fit = -np.minimum(counted * (shares - least) * (1 - least), 8.0)
     said = [f"{label} {share:.0%}" for label, share in zip(placed.labels, shares, strict=True)]
     return Evidence(
@@ -205,47 +208,6 @@ def _inside_district(knowledge: Knowledge, placed: Placed) -> Evidence | None:
         "落在区界以外的比例：" + "；".join(said),
         "outside the district: " + "; ".join(said),
     )
-
-
-def _along_roads(knowledge: Knowledge, placed: Placed) -> Evidence | None:
-    return _alignment("along_roads", knowledge.road_tree, placed, 8.0, ("道路", "roads"))
-
-
-def _on_buildings(knowledge: Knowledge, placed: Placed) -> Evidence | None:
-    return _alignment("buildings", knowledge.building_tree, placed, 5.0, ("建筑物", "buildings"))
-
-
-def _alignment(
-    kind: str, tree: shapely.STRtree, placed: Placed, reach: float, words: tuple[str, str]
-) -> Evidence | None:
-    """Whether rows stand by (or keep clear of) roads or buildings more than when moved at random.
-
-    The score is compared with its mean and spread over moves of 180–900 m in twelve directions: what a wrong
-    frame does.
-    """
-    reference = placed.metres[0]
-    rows = np.flatnonzero(np.isfinite(placed.metres).all(axis=(0, 2)))[:250]
-    if len(rows) < _ALIGNED_ENOUGH or not len(tree.geometries):
-        return None
-    angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
-    moves = [(ring * np.cos(a + ring), ring * np.sin(a + ring)) for ring in _RINGS for a in angles]
-    chance = np.array([_score(tree, reference[rows] + move, reach) for move in moves])
-    scores = np.array([_score(tree, one[rows], reach) for one in placed.metres])
-    deviation = np.abs(scores - chance.mean()) / max(float(chance.std()), 0.01)
-    strength = np.minimum(0.25 * np.maximum(deviation - 1.5, 0.0) ** 2, 12.0)
-    said = [f"{label} {one:.1f}σ" for label, one in zip(placed.labels, deviation, strict=True)]
-    return Evidence(
-        kind,
-        strength - strength.max(),
-        -float(strength.max()),
-        f"与{words[0]}的吻合程度（相对随机移动）：" + "；".join(said),
-        f"agreement with {words[1]} against random moves: " + "; ".join(said),
-    )
-
-
-def _score(tree: shapely.STRtree, metres: Floats, reach: float) -> float:
-    _index, distance = tree.query_nearest(shapely.points(metres), return_distance=True, all_matches=False)
-    return float(np.mean(np.exp(-distance / reach)))
 
 
 def _points(metres: Floats) -> NDArray[Any]:

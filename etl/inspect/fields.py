@@ -7,7 +7,7 @@ import numpy as np
 
 from etl.inspect.assignment import best_assignment
 from etl.inspect.content import Content
-from etl.inspect.names import TargetColumn, likeness, target_columns, unit_of
+from etl.inspect.names import TargetColumn, folded, likeness, target_columns, unit_of
 
 LEAST = 0.55
 """A match below this is no match."""
@@ -17,6 +17,7 @@ _STRONG = {
     "unit_grid_code": 0.75,
     "community_code": 0.7,
     "street_code": 0.7,
+    "district_code": 0.7,
     "credit_code": 0.55,
     "phone": 0.6,
     "pipe_subclass": 0.7,
@@ -37,6 +38,9 @@ _METRES = {
     "km": 1000.0,
     "公里": 1000.0,
 }
+_ROW_NUMBERS = frozenset({"objectid", "fid", "oid", "gid", "fid1"})
+"""What programs number rows by, anew with every export: a code only where there is no other."""
+_AS_LAST = 0.6
 _LENGTH = re.compile("mm|cm|km|m|毫米|厘米|公里|米")
 
 
@@ -93,6 +97,8 @@ def match_as_told(match: FieldMatch, target: str, column: str | None) -> FieldMa
 
 def _score(name: str, content: Content, column: TargetColumn, cut: bool) -> float:
     by_name = likeness(name, column, cut)
+    if folded(name) in _ROW_NUMBERS:
+        by_name = min(by_name, _AS_LAST)
     if not content.kinds:
         return by_name * 0.95
     strong = max((_STRONG.get(kind, 0.0) for kind in content.kinds if kind in column.content), default=0.0)

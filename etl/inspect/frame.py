@@ -11,7 +11,16 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from etl.inspect.evidence import Evidence, Placed, distinct_columns, known_offset, same_features, weigh
+from etl.inspect.alignment import alignments, best_move, traces
+from etl.inspect.evidence import (
+    Evidence,
+    KnownOffset,
+    Placed,
+    distinct_columns,
+    known_offset,
+    same_features,
+    weigh,
+)
 from etl.inspect.hypotheses import Hypothesis, Statement, hypotheses
 from etl.inspect.knowledge import Knowledge
 from etl.packed_angle import unpack
@@ -27,7 +36,9 @@ _SAMPLED = 400
 _LEAST_MOVE, _MOST_MOVE = 15.0, 400.0
 """Metres between which a common offset speaks of a wrong datum, not of survey errors or an offset frame."""
 _MOVED = 0.02
-_TRUE_DEGREES = ("CGCS2000", "WGS84")
+_WELL_KNOWN = 10
+"""Rows of known code or name from which on they alone say whether all is moved."""
+_METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass
@@ -58,10 +69,12 @@ def find_frame(
     stated: Statement | None,
     knowledge: Knowledge | None,
     home: str,
+    shapes: np.ndarray | None = None,
 ) -> FrameFinding:
     """The frame of pairs in the file's own order, (n,) each, with the rows' attributes.
 
     Args:
+        shapes: the geometries the pairs stand for, where there are any.
         stated: what file or words say, or None.
         knowledge: None where no district is loaded.
         home: the district's projected frame.
@@ -82,7 +95,9 @@ def find_frame(
         )
         return FrameFinding(None, 0.0, stated=stated.words if stated else None, choose=True, evidence=said)
     places = [one.place(x, y) for one in candidates]
-    candidates, places, evidence = _weigh(knowledge, candidates, places, attributes, rows)
+    candidates, places, evidence = _weigh(
+        knowledge, candidates, places, attributes, rows, traces(shapes) if knowledge else np.empty((0, 2))
+    )
     posterior, none = _posterior(candidates, evidence)
     return _finding(candidates, posterior, none, places, stated, said, evidence, knowledge is not None)
 
@@ -100,25 +115,61 @@ def _weigh(
     places: list[tuple[Floats, Floats]],
     attributes: pd.DataFrame,
     rows: np.ndarray,
+    along: Floats,
 ) -> tuple[list[Hypothesis], list[tuple[Floats, Floats]], list[Evidence]]:
-    """The evidence; a reading that known features contradict takes part again, moved to where they are."""
+    """The evidence; a reading that what is known contradicts takes part again, moved to where that is."""
     if knowledge is None or knowledge.district is None:
         return candidates, places, []
     metres = np.array([knowledge.plane.metres(lon, lat) for lon, lat in places])
-    placed = Placed([one.label for one in candidates], metres, distinct_columns(attributes, rows))
+    traced = np.array(
+        [knowledge.plane.metres(*one.place(along[:, 0], along[:, 1])) for one in candidates]
+        if len(along)
+        else np.empty((len(candidates), 0, 2))
+    )
+    placed = Placed([one.label for one in candidates], metres, distinct_columns(attributes, rows), traced)
     offset = known_offset(knowledge, placed)
-    if offset is not None:
-        best = int(np.nanargmin(offset.distance)) if np.isfinite(offset.distance).any() else 0
-        away, error = float(offset.distance[best]), float(offset.error[best])
-        if _LEAST_MOVE < away < _MOST_MOVE and away > 3 * error:
-            east, north = -offset.middle[best]
-            moved = replace(candidates[best], prior=_MOVED, shift=f"{MOVED} {east:+.0f} m E {north:+.0f} m N")
-            candidates, places = [*candidates, moved], [*places, places[best]]
-            placed.labels.append(moved.label)
-            placed.metres = np.concatenate([metres, metres[best : best + 1] - offset.middle[best]])
-            offset = known_offset(knowledge, placed) or offset
+    evidence = _evidence(knowledge, placed, offset)
+    move = _move_to_known(offset)
+    if move is None and (offset is None or offset.rows < _WELL_KNOWN):
+        move = _move_to_lines(knowledge, candidates, placed, evidence)
+    if move is None:
+        return candidates, places, evidence
+    best, shift = move
+    east, north = shift
+    moved = replace(candidates[best], prior=_MOVED, shift=f"{MOVED} {east:+.0f} m E {north:+.0f} m N")
+    placed.labels.append(moved.label)
+    placed.metres = np.concatenate([metres, metres[best : best + 1] + shift])
+    placed.traces = np.concatenate([traced, traced[best : best + 1] + shift])
+    evidence = _evidence(knowledge, placed, known_offset(knowledge, placed))
+    return [*candidates, moved], [*places, places[best]], evidence
+
+
+def _evidence(knowledge: Knowledge, placed: Placed, offset: KnownOffset | None) -> list[Evidence]:
     first = [] if offset is None else [same_features(offset, placed.labels)]
-    return candidates, places, first + weigh(knowledge, placed)
+    return [*first, *weigh(knowledge, placed), *alignments(knowledge, placed)]
+
+
+def _move_to_known(offset: KnownOffset | None) -> tuple[int, Floats] | None:
+    """Which reading known features contradict least, and the metres by which they do."""
+    if offset is None or not np.isfinite(offset.distance).any():
+        return None
+    best = int(np.nanargmin(offset.distance))
+    away, error = float(offset.distance[best]), float(offset.error[best])
+    if _LEAST_MOVE < away < _MOST_MOVE and away > 3 * error:
+        return best, -offset.middle[best]
+    return None
+
+
+def _move_to_lines(
+    knowledge: Knowledge, candidates: list[Hypothesis], placed: Placed, evidence: list[Evidence]
+) -> tuple[int, Floats] | None:
+    """The likeliest reading and the metres after which it runs along roads and outlines far better."""
+    posterior, _none = _posterior(candidates, evidence)
+    best = int(posterior.argmax())
+    move = best_move(knowledge, placed, best)
+    if move is None or not _LEAST_MOVE < float(np.hypot(*move)) < _MOST_MOVE:
+        return None
+    return best, np.array(move)
 
 
 def _posterior(candidates: list[Hypothesis], evidence: list[Evidence]) -> tuple[Floats, float]:
@@ -174,6 +225,8 @@ def _finding(
             for one, share in zip(candidates, posterior, strict=True)
             if one.shift and one.shift.startswith(MOVED)
         )
+    if stated is not None and stated.frame not in (chosen.frame, "local"):
+        words.insert(0, _differs(stated, chosen, candidates, places))
     if stated is not None and stated.frame == "local":
         confidence = min(confidence, 0.5)
     if none > confidence and evidence:
@@ -204,6 +257,27 @@ def _finding(
         evidence=words,
         lon=lon,
         lat=lat,
+    )
+
+
+def _differs(
+    stated: Statement, chosen: Hypothesis, candidates: list[Hypothesis], places: list[tuple[Floats, Floats]]
+) -> tuple[str, str]:
+    """That the rows are not where the file says, and by how far, where that can be told."""
+    as_said = next((at for at, one in enumerate(candidates) if one.frame == stated.frame), None)
+    if as_said is None:
+        return (
+            f"声明为 {stated.words}，但数值属于 {chosen.frame}：请核实",
+            f"stated is {stated.words}, but the numbers are of {chosen.frame}: please check",
+        )
+    middles = [
+        np.nanmedian(np.column_stack(places[at]), axis=0) for at in (as_said, candidates.index(chosen))
+    ]
+    east, north = (middles[1] - middles[0]) * _METRES_PER_DEGREE
+    metres = float(np.hypot(east * np.cos(np.radians(middles[0][1])), north))
+    return (
+        f"声明为 {stated.words}，但各行按 {chosen.frame} 更吻合，两者相差约 {metres:.0f} m：请核实",
+        f"stated is {stated.words}, but the rows fit {chosen.frame} better, {metres:.0f} m off: please check",
     )
 
 

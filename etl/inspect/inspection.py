@@ -19,6 +19,7 @@ from etl.inspect.knowledge import Knowledge
 from etl.inspect.proposal import proposed_job
 from etl.inspect.reading import RawLayer, raw_layers
 from etl.inspect.target import TargetFinding, find_target
+from etl.inspect.written_places import note_on_columns
 
 _KINDS = {"Point": "point", "LineString": "line", "LinearRing": "line", "Polygon": "polygon"}
 _DRAWN = 2_000
@@ -138,9 +139,11 @@ def _layer(
     else:
         x = y = np.full(len(raw.attributes), np.nan)
     types = geometry_types(shapes, x)
-    frame = find_frame(x, y, raw.attributes, _stated(raw, columns), knowledge, home)
+    frame = find_frame(x, y, raw.attributes, _stated(raw, columns), knowledge, home, shapes)
     if told is not None and told.crs:
         frame = frame_as_told(frame, x, y, told.crs)
+    if columns is None and (note := note_on_columns(raw.attributes, contents, x, y, frame)):
+        raw.notes.append(note)
     target = find_target(
         _without_places(contents, columns),
         _kind(types),

@@ -111,12 +111,14 @@ class Knowledge:
     @cached_property
     def road_tree(self) -> shapely.STRtree:
         """Spatial index of the roads' stretches, in metres."""
-        parts = shapely.get_parts(self._roads[1])
-        corners, owner = shapely.get_coordinates(parts, return_index=True)
-        same = owner[1:] == owner[:-1]
-        pairs = np.stack([corners[:-1][same], corners[1:][same]], axis=1)
-        stretches = shapely.linestrings(pairs) if len(pairs) else []
-        return shapely.STRtree(np.asarray(stretches, dtype=object))
+        return _stretches(self._roads[1])
+
+    @cached_property
+    def outline_tree(self) -> shapely.STRtree:
+        """Spatial index of the stretches of area borders, buildings, green and water, in metres."""
+        areas = [self._table(table)[2] for table in ("district", "street", "community")]
+        things = [self._base(kind)[1] for kind in ("building", "green", "water")]
+        return _stretches(self.plane.shapes(np.concatenate([*areas, *things])))
 
     @cached_property
     def building_tree(self) -> shapely.STRtree:
@@ -169,3 +171,15 @@ class Knowledge:
         rows = self._connection.execute(query, binary=True).fetchall()
         shapes = shapely.from_wkb(np.array([row[2] for row in rows], dtype=object))
         return [row[0] for row in rows], [row[1] for row in rows], shapes
+
+
+def _stretches(shapes: NDArray[Any]) -> shapely.STRtree:
+    """Spatial index of all that lies between two corners."""
+    parts = shapely.get_parts(shapes)
+    polygons = shapely.get_dimensions(parts) == 2
+    parts[polygons] = shapely.get_exterior_ring(parts[polygons])
+    corners, owner = shapely.get_coordinates(parts, return_index=True)
+    same = owner[1:] == owner[:-1]
+    pairs = np.stack([corners[:-1][same], corners[1:][same]], axis=1)
+    stretches = shapely.linestrings(pairs) if len(pairs) else []
+    return shapely.STRtree(np.asarray(stretches, dtype=object))

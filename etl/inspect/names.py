@@ -86,7 +86,15 @@ def likeness(name: str, column: TargetColumn, cut: bool) -> float:
         return 0.85 if len(own) >= 3 else 0.7
     if cut and any(_begins(own, spelling) for spelling in column.spellings | column.pinyin):
         return 0.8
+    if _last_word(name) in column.spellings:
+        return 0.6
     return max((_overlap(own, spelling) for spelling in column.spellings), default=0.0)
+
+
+def _last_word(name: str) -> str | None:
+    """``name`` of ``place_name``; None of a single word."""
+    words = name.lower().split("_")
+    return words[1] if len(words) == 2 and words[1].isalpha() else None
 
 
 def _begins(own: str, spelling: str) -> bool:

@@ -137,7 +137,9 @@ def _fields(target: TargetFinding, table: str, filled: dict[str, FieldMatch]) ->
     for column, match in filled.items():
         if column == "code" and target.target in NOT_IN_STORE:
             continue
-        if column in own:
+        if table == "district" and column == "code" and all(len(one) == 9 for one in match.content.examples):
+            lines.append(f"code = {{ source = {_text(match.source)}, extract = '^156(\\d{{6}})$' }}")
+        elif column in own:
             lines.append(f"{column} = {_column(match)}")
     if table == "base_feature":
         lines.append(f"kind = {{ constant = {_text(target.kind or 'road')} }}")

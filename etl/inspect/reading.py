@@ -13,15 +13,14 @@ from pyproj import CRS
 from python_calamine import CalamineError, CalamineWorkbook
 
 from etl.delivery import Delivery, Source, SourceError, SourceLayer, joined
-from etl.inspect.encoding import EncodingGuess, dbf_texts, detect_encoding, detect_pieces
 from etl.inspect.header import SEARCHED, Header, find_header
 from etl.source_format import format_of, open_source, sidecars
 from etl.source_options import SourceOptions
 from etl.sources.archive import ArchiveSource
+from etl.text_encoding import EncodingGuess, dbf_texts, detect_encoding, detect_pieces, head_of
 
 _MOST_ROWS = 60_000
 """Rows that are looked at; the count is of all."""
-_MOST_BYTES = 8 << 20
 _TEXT_PARTS = {".mif": ".mid", ".tab": ".dat"}
 _BINARY = (".gpkg", ".fgb", ".xlsx", ".xlsm", ".xls", ".ods", ".gdb", ".gdb.zip", ".sqlite", ".pbf", ".kmz")
 _WGS84_BY_FORMAT = (".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".kml", ".kmz", ".gpx")
@@ -92,9 +91,9 @@ def _file(path: Path, named: str) -> Iterator[RawLayer]:
 
 
 def _delimited(path: Path, named: str) -> RawLayer:
-    head = _head(path)
+    head = head_of(path)
     encoding = detect_encoding(head)
-    text = head.decode(_codec(encoding), errors="replace")
+    text = head.decode(encoding.codec, errors="replace")
     cells, delimiter = _first_cells(text)
     header = find_header(cells)
     source: dict[str, Any] = {"path": named}
@@ -176,7 +175,7 @@ def _says_crs(path: Path) -> bool:
     """Whether JSON names its frame; without it RFC 7946 makes it WGS 84, as KML and GPX always are."""
     if path.suffix.lower() in (".kml", ".kmz", ".gpx"):
         return False
-    head = _head(path, 1 << 20)
+    head = head_of(path)
     return b'"crs"' in head or b'"spatialReference"' in head
 
 
@@ -202,21 +201,12 @@ def _vector_encoding(path: Path) -> EncodingGuess:
     if path.is_dir() or path.name.lower().endswith(_BINARY):
         return _IN_BINARY
     part = next((one for one in sidecars(path) if one.suffix.lower() == _TEXT_PARTS.get(ending)), path)
-    return detect_encoding(_text_bytes(_head(part)) if ending == ".tab" else _head(part))
+    return detect_encoding(_text_bytes(head_of(part)) if ending == ".tab" else head_of(part))
 
 
 def _text_bytes(raw: bytes) -> bytes:
     """Of a table with binary numbers, the stretches that can be text."""
     return b"".join(piece for piece in raw.split(b"\0") if len(piece) > 3)
-
-
-def _head(path: Path, most: int = _MOST_BYTES) -> bytes:
-    with path.open("rb") as file:
-        return file.read(most)
-
-
-def _codec(encoding: EncodingGuess) -> str:
-    return "utf-8-sig" if encoding.name == "UTF-8" else encoding.name
 
 
 def _first_cells(text: str) -> tuple[list[list[Any]], str]:

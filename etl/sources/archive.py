@@ -19,6 +19,8 @@ MOST_MEMBERS = 20_000
 MOST_GROWTH = 300
 """Times a large member may be larger than packed; the deflate of a bomb is about 1,000."""
 _SMALL = 64 << 20
+MOST_DEEP = 2
+"""Archives within archives that are opened."""
 _IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
@@ -29,8 +31,7 @@ class ArchiveSource(Source):
         self.path, self.options = path, options
         self._folder = tempfile.TemporaryDirectory(prefix="ioc-archive-")
         try:
-            unpack = _unpack_gzip if path.suffix.lower() == ".gz" else _unpack_zip
-            unpack(path, Path(self._folder.name))
+            _unpack(path, path, Path(self._folder.name))
             self.members = _members(Path(self._folder.name))
         except BaseException:
             self.close()
@@ -135,10 +136,37 @@ def _members(folder: Path) -> dict[str, Path]:
     return data or found
 
 
+def _unpack(named: Path, path: Path, folder: Path, depth: int = 0) -> None:
+    """An archive and those within it, each into a folder of its own name.
+
+    Raises:
+        SourceError: one is damaged, locked, or unpacks into more than is safe; the sentence names ``named``.
+    """
+    try:
+        (_unpack_gzip if path.suffix.lower() == ".gz" else _unpack_zip)(path, folder)
+    except SourceError as error:
+        raise SourceError(str(error).replace(str(path), str(named))) from error
+    for inner in sorted(one for one in folder.rglob("*") if one.is_file() and fits(one, "archive")):
+        shown = named / inner.relative_to(folder)
+        if depth == MOST_DEEP:
+            raise SourceError(f"{shown} lies in too many archives within each other: deliver it unpacked.")
+        if sum(one.stat().st_size for one in folder.rglob("*") if one.is_file()) > MOST_BYTES:
+            raise SourceError(f"{named} unpacks into more than is safe: deliver it unpacked.")
+        packed = inner.rename(inner.with_name(f".{inner.name}"))
+        _unpack(shown, packed, inner.with_suffix(""), depth + 1)
+        packed.unlink()
+
+
 def _unpack_gzip(path: Path, folder: Path) -> None:
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with gzip.open(path) as packed:
-            _copy(path, packed, folder / path.stem, MOST_GROWTH * max(path.stat().st_size, _SMALL))
+            _copy(
+                path,
+                packed,
+                folder / path.stem.removeprefix("."),
+                MOST_GROWTH * max(path.stat().st_size, _SMALL),
+            )
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{path} is damaged ({error}): deliver it again.") from error
 

@@ -20,6 +20,8 @@ from etl.text_encoding import shown, text_encoding
 _BLOCK = 1 << 24
 _LONGEST_LINE = 1 << 20
 _DELIMITERS = ",\t;|"
+_MOST_SAID = 10
+"""Lines named in one refusal."""
 
 
 class DelimitedSource(Source):
@@ -90,32 +92,90 @@ class DelimitedSource(Source):
         return text
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows below the header, a block at a time."""
-        with self._text() as text:
-            try:
-                reader = pyarrow.csv.open_csv(
-                    pa.PythonFile(_Utf8(text), mode="r"),
-                    read_options=pyarrow.csv.ReadOptions(
-                        column_names=self.names, block_size=_BLOCK, use_threads=False
-                    ),
-                    parse_options=pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
-                    convert_options=pyarrow.csv.ConvertOptions(
-                        column_types=dict.fromkeys(self.names, pa.large_string()), strings_can_be_null=False
-                    ),
-                )
-                first = True
-                for batch in reader:
-                    yield batch.slice(1 if first else 0)
-                    first = False
-            except pa.ArrowInvalid as error:
-                words = str(error).splitlines()[0]
-                raise SourceError(f"{self.path} is no proper CSV: {words}") from error
+        """All rows below the header, a block at a time; from where rows are not of one width on, evened."""
+        given = 0
+        try:
+            with self._text() as text:
+                for batch in self._parsed(text):
+                    yield batch
+                    given += len(batch)
+        except pa.ArrowInvalid as error:
+            if "columns" not in str(error):
+                raise self._improper(error) from error
+        else:
+            return
+        try:
+            with self._text() as text:
+                for batch in self._parsed(_Evened(self._even_rows(text), self.delimiter)):
+                    seen = min(given, len(batch))
+                    yield batch.slice(seen)
+                    given -= seen
+        except (pa.ArrowInvalid, csv.Error) as error:
+            raise self._improper(error) from error
+
+    def _parsed(self, text: "io.TextIOWrapper | _Evened") -> Iterator[pa.RecordBatch]:
+        """Rows of a text that begins with the header."""
+        reader = pyarrow.csv.open_csv(
+            pa.PythonFile(_Utf8(text), mode="r"),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=self.names, block_size=_BLOCK, use_threads=False
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(self.names, pa.large_string()), strings_can_be_null=False
+            ),
+        )
+        first = True
+        for batch in reader:
+            yield batch.slice(1 if first else 0)
+            first = False
+
+    def _even_rows(self, text: io.TextIOWrapper) -> Iterator[list[str]]:
+        """Rows as wide as the header: empty cells are added or left out.
+
+        Raises:
+            SourceError: rows have more cells than there are columns: which value is whose is not known.
+        """
+        width, wide = len(self.names), []
+        reader = csv.reader(text, delimiter=self.delimiter)
+        for row in reader:
+            if any(cell.strip() for cell in row[width:]):
+                wide.append(reader.line_num + self.header_row - 1)
+                if len(wide) == _MOST_SAID:
+                    break
+            elif not wide and row:
+                yield [*row[:width], *[""] * (width - len(row))]
+        if wide:
+            raise SourceError(
+                f"{self.path} has more cells than its {width} columns in line {', '.join(map(str, wide))}: "
+                "put cells that hold the delimiter or a line break in quotation marks."
+            )
+
+    def _improper(self, error: Exception) -> SourceError:
+        return SourceError(f"{self.path} is no proper CSV: {str(error).splitlines()[0]}")
+
+
+class _Evened:
+    """Rows written again as text."""
+
+    def __init__(self, rows: Iterator[list[str]], delimiter: str) -> None:
+        self._rows, self._delimiter = rows, delimiter
+
+    def read(self, size: int = -1) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=self._delimiter)
+        while size < 0 or text.tell() < size:
+            row = next(self._rows, None)
+            if row is None:
+                break
+            writer.writerow(row)
+        return text.getvalue()
 
 
 class _Utf8(io.RawIOBase):
     """Text read as bytes of UTF-8."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
+    def __init__(self, text: io.TextIOWrapper | _Evened) -> None:
         self._text = text
         self._held = b""
 

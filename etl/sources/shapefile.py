@@ -1,16 +1,19 @@
 """Shapefiles, whose encoding and frame are often stated nowhere; all parts must be there."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from etl.delivery import Source, SourceError
+from etl.delivery import Source, SourceError, SourceLayer
 from etl.source_format import SourceFormat, sidecars
 from etl.source_options import SourceOptions
 from etl.sources.vector import VectorSource, check_magic
+from etl.text_encoding import dbf_texts, detect_pieces
 
 _GBK_DRIVERS = frozenset({0x4D, 0x7A})
 _WESTERN = frozenset({"iso-8859-1", "iso88591", "88591", "1252", "cp1252", "windows-1252", "ansi 1252"})
-_SAMPLED_RECORDS = 5_000
 
 
 def _open(path: Path, options: SourceOptions) -> Source:
@@ -20,7 +23,64 @@ def _open(path: Path, options: SourceOptions) -> Source:
             raise SourceError(
                 f"{path} has no {endings[0]} beside it: a shapefile is delivered with all its parts."
             )
-    return VectorSource(path, options.encoding or shapefile_encoding(path))
+    encoding = options.encoding or shapefile_encoding(path)
+    return ShapefileSource(path, encoding) if _names_are_cut(path, encoding) else VectorSource(path, encoding)
+
+
+class ShapefileSource(VectorSource):
+    """A shapefile with names cut inside a character of UTF-8, read from a scratch copy without the halves."""
+
+    def __init__(self, path: Path, encoding: str | None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ioc-shp-")
+        opened = Path(self._folder.name, "table.shp")
+        for part in (path, *sidecars(path)):
+            ending = part.suffix.lower()
+            if ending == ".dbf":
+                _without_halves(part, opened.with_suffix(ending))
+            else:
+                opened.with_suffix(ending).symlink_to(part.absolute())
+        super().__init__(path, encoding, opened)
+
+    def layers(self) -> list[SourceLayer]:
+        return [replace(layer, name=self.path.stem) for layer in super().layers()]
+
+    def _choose(self, layer: str | None) -> str:
+        if layer not in (None, self.path.stem):
+            raise SourceError(f"{self.path} has no layer “{layer}”; it has {self.path.stem}.")
+        return super()._choose(None)
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+
+def _names_are_cut(path: Path, encoding: str | None) -> bool:
+    if encoding != "UTF-8":
+        return False
+    dbf = next(part for part in sidecars(path) if part.suffix.lower() == ".dbf")
+    return any(_whole(name) != name for _at, name in _field_names(dbf))
+
+
+def _field_names(dbf: Path) -> Iterator[tuple[int, bytes]]:
+    """Where each field's name begins in the file, and its bytes."""
+    with dbf.open("rb") as file:
+        size = int.from_bytes(file.read(32)[8:10], "little")
+        head = file.read(max(size - 32, 0))
+    for at in range(0, len(head) - 31, 32):
+        if head[at] == 0x0D:
+            return
+        yield 32 + at, head[at : at + 11].split(b"\0")[0]
+
+
+def _whole(name: bytes) -> bytes:
+    return name.decode(errors="ignore").encode()
+
+
+def _without_halves(dbf: Path, copy: Path) -> None:
+    shutil.copyfile(dbf, copy)
+    with copy.open("r+b") as file:
+        for at, name in _field_names(dbf):
+            file.seek(at)
+            file.write(_whole(name).ljust(11, b"\0"))
 
 
 def shapefile_encoding(path: Path) -> str | None:
@@ -33,53 +93,15 @@ def shapefile_encoding(path: Path) -> str | None:
     dbf = next(part for part in sidecars(path) if part.suffix.lower() == ".dbf")
     with dbf.open("rb") as file:
         head = file.read(32)
-        if len(head) < 32:
-            raise SourceError(f"{dbf} is cut off: deliver it again.")
-        if stated is None and head[29] in _GBK_DRIVERS:
-            return "GB18030"
-        header_size = int.from_bytes(head[8:10], "little")
-        record_size = int.from_bytes(head[10:12], "little")
-        descriptors = file.read(header_size - 32)
-        records = file.read(record_size * _SAMPLED_RECORDS)
-    texts = list(_texts(descriptors, records, record_size))
-    utf8 = all(_is(text, "utf-8") for text in texts)
-    if stated is None:
-        return "UTF-8" if utf8 else "GB18030"
-    name = stated.read_text("ascii", errors="replace").strip().lower()
-    if name in ("utf-8", "utf8", "65001"):
-        return None if utf8 else "GB18030"
-    if name in _WESTERN and not all(text.isascii() for text in texts):
-        return "UTF-8" if utf8 else "GB18030" if all(_is(text, "gb2312") for text in texts) else None
-    return None
-
-
-def _texts(descriptors: bytes, records: bytes, record_size: int) -> Iterator[bytes]:
-    """Field names, then the values of character fields."""
-    begin, fields = 1, []
-    for at in range(0, len(descriptors) - 31, 32):
-        descriptor = descriptors[at : at + 32]
-        if descriptor[0] == 0x0D:
-            break
-        yield descriptor[:11].split(b"\0")[0]
-        if descriptor[11:12] == b"C":
-            fields.append((begin, begin + descriptor[16]))
-        begin += descriptor[16]
-    for at in range(0, len(records) - record_size + 1, record_size):
-        for start, end in fields:
-            yield records[at + start : at + end].rstrip(b" \0")
-
-
-def _is(text: bytes, encoding: str) -> bool:
-    """A value cut off inside a character, as ten-byte field names are, still counts."""
-    if text.isascii():
-        return True
-    for cut in range(4):
-        try:
-            text[: len(text) - cut].decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return cut < len(text)
-    return False
+    if len(head) < 32:
+        raise SourceError(f"{dbf} is cut off: deliver it again.")
+    if stated is None and head[29] in _GBK_DRIVERS:
+        return "GB18030"
+    guess = detect_pieces(dbf_texts(dbf))
+    name = "" if stated is None else stated.read_text("ascii", errors="replace").strip().lower()
+    if name in ("", "utf-8", "utf8", "65001"):
+        return guess.name
+    return guess.name if name in _WESTERN and guess.name != "Windows-1252" else None
 
 
 FORMAT = SourceFormat("shapefile", (".shp",), _open)

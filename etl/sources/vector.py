@@ -125,6 +125,11 @@ def one_sentence(path: Path) -> Iterator[None]:
             f"{path} is damaged or in no format this program reads (GeoPackage, Shapefile, GeoJSON and "
             "others that GDAL knows): deliver it again."
         ) from error
+    except UnboundLocalError as error:
+        # What pyogrio says where GDAL cannot spell out the frame.
+        raise SourceError(
+            f"{path} states a frame that cannot be read: replace its .prj or deliver it again."
+        ) from error
     except (
         DataLayerError,
         pa.ArrowException,

@@ -48,6 +48,7 @@ def draw_rows(connection: Connection[Any], random: np.random.Generator) -> dict[
         "tree": _trees(connection, random),
         "park": _parks(connection, random),
         "community": _communities(connection, random),
+        "outline": _outlines(connection, random),
     }
 
 
@@ -334,3 +335,13 @@ def _communities(connection: Connection[Any], random: np.random.Generator) -> Aw
             "initials": ["SQDM", "SQMC", "JDDM", "RK"],
         },
     )
+
+
+def _outlines(connection: Connection[Any], random: np.random.Generator) -> AwkwardRows:
+    """Communities that say neither code nor name: what they are shows in their borders alone."""
+    _table, shapes = _draw(connection, random, "community", ["code"], 60)
+    count = len(shapes)
+    table = pd.DataFrame(
+        {"price": random.integers(9_000, 30_000, count), "green": np.round(random.random(count) * 60, 1)}
+    )
+    return AwkwardRows("departmental_feature", table, shapes, [None, None], {"chinese": ["房价", "绿化率"]})

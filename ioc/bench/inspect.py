@@ -59,11 +59,19 @@ def judge(file: AwkwardFile, layers: list[dict[str, Any]]) -> dict[str, bool]:
         frame = found["crs"] == file.crs and (file.crs is None or found["crs_confidence"] >= SURE)
     return {
         "encoding": found["encoding"] == file.encoding,
-        "crs": frame,
+        "crs": frame and _frames_beside(file, layers),
         "swapped_axes": file.crs is None or found["swapped_axes"] == trick.swapped,
         "target": not trick.target or found["target"] == file.target,
         "fields": all(fields.get(fold(source)) == target for source, target in file.fields.items()),
     }
+
+
+def _frames_beside(file: AwkwardFile, layers: list[dict[str, Any]]) -> bool:
+    """Whether each further layer of which an answer is known is in its own frame."""
+    return all(
+        [layer["crs"] for layer in layers if name in layer["file"]] == [crs]
+        for name, crs in file.trick.beside.items()
+    )
 
 
 def by_itself(file: AwkwardFile) -> dict[str, bool]:
