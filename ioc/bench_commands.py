@@ -6,6 +6,7 @@ import typer
 
 from ioc.bench.inspect import bench_inspect
 from ioc.bench.load import FULL_SIZE, bench_load, bench_pipes
+from ioc.bench.load_scale import bench_scale
 from ioc.bench.map import bench_map
 from ioc.bench.tiles import bench_tiles
 
@@ -26,11 +27,18 @@ def load(
     pipes: Annotated[
         bool, typer.Option("--pipes", help="The drains with all rules of pipe surveys instead.")
     ] = False,
+    scale: Annotated[
+        int | None,
+        typer.Option(min=2, help="Memory instead: the components once, and so many times over."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Loading components with every check, beside GeoDataFrame.to_postgis with none."""
     if pipes:
         bench_pipes(scale=rows / FULL_SIZE, as_json=as_json)
+        return
+    if scale:
+        bench_scale(rows=rows, scale=scale, as_json=as_json)
         return
     bench_load(rows=rows, as_json=as_json)
 

@@ -21,12 +21,15 @@ from etl.references import References
 from etl.run import LoadOptions, LoadReport, run_job
 from geodata.migrate import upgrade
 from geodata.store import Store, sqlalchemy_url
+from ioc.bench.dense_pipes import divide_pipes
 from ioc.demo.build import build_demo
 from ioc.embedded_postgis import EmbeddedPostgis
 
 FULL_SIZE = 210_000
 RUNS = 5
 PIPE_RUNS = 3
+SEGMENTS = 40_000
+"""Pipe segments of a district of 690 km, 17 m each."""
 PIPE_LIMIT = 20.0
 """Seconds in which 690 km of pipes are to be loaded with all topology rules."""
 NEEDED = ("district", "street", "community", "unit_grid")
@@ -112,6 +115,7 @@ def measure_pipes(scale: float, say: Callable[[str], None] = lambda _words: None
         folder.chmod(0o755)
         say("writing the survey…")
         build_demo(folder / "demo", scale=scale)
+        divide_pipes(folder / "demo", round(SEGMENTS * scale))
         with EmbeddedPostgis(folder / "postgis").in_use() as cluster:
             upgrade(cluster.owner_url)
             store = Store(cluster.app_conninfo, cluster.owner_conninfo)
