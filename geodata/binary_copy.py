@@ -222,8 +222,10 @@ def _text_array(column: pa.Array) -> list[pa.Array]:
     """One-dimensional text[]: dimensions, null flag, element type, size, lower bound, then the elements."""
     if column.null_count == len(column):
         return [pa.array([_NULL] * len(column), pa.large_binary())]
-    values = [None if row is None else _packed_array(row) for row in column.to_pylist()]
-    return _variable(pa.array(values, pa.large_binary()))
+    rows = [None if row is None else tuple(row) for row in column.to_pylist()]
+    # Of a file that is wrong throughout, most rows carry the same texts.
+    packed = {row: None if row is None else _packed_array(row) for row in set(rows)}
+    return _variable(pa.array([packed[row] for row in rows], pa.large_binary()))
 
 
 def _packed_array(texts: Sequence[str]) -> bytes:

@@ -28,6 +28,7 @@ from ioc.loading_worker import worker
 from ioc.settings import read_settings
 from ioc.source_access import source_access
 from ioc.version_commands import approve, diff, lineage, print_difference, refuse
+from layers.export import harmless
 
 etl_app = typer.Typer(
     help="Load files of departments as new versions of their datasets.", no_args_is_help=True
@@ -303,13 +304,14 @@ def _write_csv(rows: list[QuarantinedRow], file: Path) -> None:
                 "reason_en",
                 "suggestion_zh",
                 "suggestion_en",
-                *names,
+                *map(harmless, names),
             ]
         )
         for row in rows:
             cells = [row.raw.get(name) for name in names]
             said = [row.reason_zh, row.reason_en, row.suggestion_zh, row.suggestion_en]
-            writer.writerow([row.source_row, row.severity, row.rule, row.field, *said, *cells])
+            told = map(harmless, [*said, *cells])
+            writer.writerow([row.source_row, row.severity, row.rule, row.field, *told])
 
 
 @contextmanager

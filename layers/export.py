@@ -200,10 +200,10 @@ def _write_csv(path: Path, export: Export, rows: Iterator[Row]) -> None:
         writer.writerow([*_headings(export), export.words.lon, export.words.lat, export.words.note])
         note = export.note()
         for geometry, cells in rows:
-            writer.writerow([*map(_harmless, cells), *_place(geometry), note])
+            writer.writerow([*map(harmless, cells), *_place(geometry), note])
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
     """A text that a spreadsheet would take for a formula is set off: opening the file runs nothing."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 

@@ -14,7 +14,7 @@ from geodata.store import Store
 from ioc.cli import app
 from tests.etl.deliveries import degrees_job, write_list
 
-ROWS = ["A1,一号,114.305,30.505", "A1,重复,114.315,30.505", "A2,二号,114.315,30.515"]
+ROWS = ["A1,一号,114.305,30.505", "A1,=1+1,114.315,30.505", "A2,二号,114.315,30.515"]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_run_history_quarantine_and_rollback(ioc, tmp_path: Path) -> None:
     assert ioc("quarantine", "facility_test", "--csv", "bad.csv").returncode == 0
     with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["source_row"], row["rule"], row["名称"]) for row in rows] == [("3", "unique", "重复")]
+    assert [(row["source_row"], row["rule"], row["名称"]) for row in rows] == [("3", "unique", "'=1+1")]
 
     write_list(tmp_path, ROWS[:1])
     assert ioc("run", "facility_test.toml").returncode == 0
