@@ -131,3 +131,13 @@ def version_states(store: Store, dataset: str) -> list[str]:
 
 def version_tables(store: Store) -> set[str]:
     return {row[0] for row in rows_of(store, "SELECT tablename FROM pg_tables WHERE schemaname = 'version'")}
+
+
+def account(store: Store, name: str, role: str) -> None:
+    """An account that sees everything."""
+    with store.owner_connection() as connection:
+        connection.execute(
+            "INSERT INTO ioc.account (name, display_name, roles, areas, sensitivity) "
+            "VALUES (%s, %s, %s, %s, 3)",
+            [name, name, [role], ["*"]],
+        )

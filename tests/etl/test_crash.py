@@ -2,24 +2,19 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from etl import run
 from etl.job import Job
 from etl.run import LoadOptions, run_job
-from geodata import migrate
 from geodata.dataset_version import LoadingElsewhereError
 from geodata.store import Store
 from ioc.embedded_postgis import EmbeddedPostgis
-from ioc.postgres_folder import processes_in
+from tests.etl.conftest import kill_database
 from tests.etl.deliveries import (
     degrees_job,
     load,
@@ -138,18 +133,6 @@ def _wait_for_its_server_process(store: Store) -> None:
         connection.execute("SELECT pg_advisory_lock(1229931332, id) FROM ioc.dataset")
 
 
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[EmbeddedPostgis]:
-    """A cluster that a test may kill."""
-    with TemporaryDirectory(prefix="ioc-test-") as name:
-        # The server's own account reads in it when the tests run as root.
-        Path(name).chmod(0o755)
-        settings = {"shared_buffers": "64MB"}
-        with EmbeddedPostgis(Path(name) / "postgis", settings).in_use() as cluster:
-            migrate.upgrade(cluster.owner_url)
-            yield cluster
-
-
 @pytest.mark.parametrize(
     ("kind", "phase", "rows"),
     [
@@ -171,18 +154,11 @@ def test_a_killed_database_leaves_the_old_version_whole(
 ) -> None:
     monkeypatch.setattr(run, "CHUNK_ROWS", kind.chunk)
     store = Store(mortal.app_conninfo, mortal.owner_conninfo)
-    with store.owner_connection() as connection:
-        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'version'"):
-            connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
-        connection.execute("TRUNCATE ioc.dataset CASCADE")
     job, tables = _old_version(store, tmp_path, kind)
 
     def kill(now: str, done: int, _total: int) -> None:
         if now == phase and done >= rows:
-            for process in processes_in(mortal.data):
-                # Its children end by themselves once the first of them is gone.
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+            kill_database(mortal)
 
     with pytest.raises(psycopg.OperationalError):
         run_job(store, job, tmp_path, kill, LoadOptions(review=kind.review))

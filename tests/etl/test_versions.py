@@ -13,6 +13,7 @@ from geodata import feature_id
 from geodata.lineage import feature_lineage
 from geodata.store import Store
 from tests.etl.deliveries import (
+    account,
     degrees_job,
     load,
     load_areas,
@@ -140,15 +141,6 @@ def test_chunks_of_any_size_give_the_same_rows_ids_and_quarantine(
     assert results[0] == results[1]
     ids = [row[1] for row in results[0][0]]
     assert len(set(ids)) == len(ids) == 20
-
-
-def account(store: Store, name: str, role: str) -> None:
-    with store.owner_connection() as connection:
-        connection.execute(
-            "INSERT INTO ioc.account (name, display_name, roles, areas, sensitivity) "
-            "VALUES (%s, %s, %s, %s, 3)",
-            [name, name, [role], ["*"]],
-        )
 
 
 def test_a_version_waits_for_a_second_person(store: Store, tmp_path: Path) -> None:

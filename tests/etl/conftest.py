@@ -1,0 +1,45 @@
+"""A database that tests of loading may kill."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from psycopg import sql
+
+from geodata import migrate
+from geodata.store import Store
+from ioc.embedded_postgis import EmbeddedPostgis
+from ioc.postgres_folder import processes_in
+
+
+@pytest.fixture(scope="session")
+def mortal_cluster() -> Iterator[EmbeddedPostgis]:
+    with TemporaryDirectory(prefix="ioc-test-") as name:
+        # The server's own account reads in it when the tests run as root.
+        Path(name).chmod(0o755)
+        with EmbeddedPostgis(Path(name) / "postgis", {"shared_buffers": "64MB"}).in_use() as cluster:
+            migrate.upgrade(cluster.owner_url)
+            yield cluster
+
+
+@pytest.fixture
+def mortal(mortal_cluster: EmbeddedPostgis) -> EmbeddedPostgis:
+    """A cluster that a test may kill, with no datasets and no accounts in it."""
+    store = Store(mortal_cluster.app_conninfo, mortal_cluster.owner_conninfo)
+    with store.owner_connection() as connection:
+        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'version'"):
+            connection.execute(sql.SQL("DROP TABLE version.{}").format(sql.Identifier(table)))
+        connection.execute("TRUNCATE ioc.dataset, ioc.account CASCADE")
+    return mortal_cluster
+
+
+def kill_database(cluster: EmbeddedPostgis) -> None:
+    """SIGKILL to every process of the cluster."""
+    for process in processes_in(cluster.data):
+        # Its children end by themselves once the first of them is gone.
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
