@@ -30,6 +30,7 @@ from etl.load_queue import (
 )
 from etl.overdue import review_overdue
 from etl.run import LoadOptions, LoadReport, run_job
+from geodata.case_flow import resume_due
 from geodata.errors import UserError
 from geodata.store import Store
 
@@ -127,7 +128,7 @@ class LoadWorker:
         return app
 
     def tend(self, now: datetime) -> None:
-        """What is to be done each minute: ask for the runs that are due, judge which datasets are overdue."""
+        """What is to be done each minute: runs that are due, datasets overdue, suspended cases that go on."""
         local = now.astimezone(CLOCK)
         with self.store.owner_connection() as connection:
             for job in self.jobs():
@@ -135,6 +136,7 @@ class LoadWorker:
                     request_load(connection, job.code, ".", "schedule")
             hand_out(connection)
             review_overdue(connection, now)
+            resume_due(connection, now)
 
     def do(self, run_id: int) -> None:
         """Do one run and record how it went.

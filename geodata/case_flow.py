@@ -122,6 +122,19 @@ def _deadline(case: dict[str, Any], now: datetime) -> datetime | None:
     return None
 
 
+def attach_photo(connection: Connection[Any], case_id: int, step: int, photo: Any) -> int:
+    """Keep a photograph, as ``etl.photo.Photo`` has it, of a step of the viewer's own.
+
+    Raises:
+        CaseRefusedError: it is another's step, or there are nine.
+    """
+    return asked(
+        connection,
+        "SELECT ioc.attach_case_photo(%s, %s, %s, %s, %s, %s, %s)",
+        [case_id, step, photo.media_type, photo.body, photo.width, photo.height, photo.taken_at],
+    )[0]
+
+
 def resume_due(connection: Connection[Any], now: datetime) -> int:
     """End the suspensions whose day has come, as the owner; gives how many."""
     with connection.cursor(row_factory=dict_row) as cursor:

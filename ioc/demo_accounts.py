@@ -13,13 +13,16 @@ from ioc.accounts import NewAccount, add_account, new_password
 
 DEMO_ACCOUNTS = (
     NewAccount("admin", "系统管理员", ("admin",), "centre", sensitivity=3),
-    NewAccount("duty", "值班长", ("screen",), "centre", sensitivity=3, dataset_rights=(("camera", 3),)),
+    NewAccount(
+        "duty", "值班长", ("screen", "duty_chief"), "centre", sensitivity=3, dataset_rights=(("camera", 3),)
+    ),
     NewAccount("water", "水务科员", ("staff",), "water", sensitivity=3),
     NewAccount("urban", "城管科员", ("staff",), "urban", sensitivity=3),
     NewAccount("planner", "规划师", ("planner",), "planning"),
     NewAccount("leader", "分管领导", ("leader",), "centre", sensitivity=3),
     NewAccount("steward", "数据管理员", ("steward",), "centre", sensitivity=3, reviews=(("*", 2),)),
-    NewAccount("street", "水果湖街道专干", ("staff",), "urban", areas=("420106012",)),
+    NewAccount("street", "水果湖街道专干", ("staff", "collector"), "urban", ("420106012",), sensitivity=3),
+    NewAccount("dispatch", "案件派遣员", ("staff", "receiver", "dispatcher"), "centre", sensitivity=3),
 )
 
 

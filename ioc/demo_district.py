@@ -10,6 +10,7 @@ from etl.job import Job, packaged_jobs
 from etl.run import PHASES, run_folder
 from geodata.store import Store
 from ioc.demo.build import STEPS, build_demo
+from ioc.demo.cases import ensure_demo_cases
 
 
 def ensure_demo_district(store: Store, folder: Path, scale: float, console: Console) -> None:
@@ -22,6 +23,8 @@ def ensure_demo_district(store: Store, folder: Path, scale: float, console: Cons
         with _progress(console) as progress:
             _build(folder, scale, progress)
             _load(store, folder, progress)
+    with console.status("演示案件 three years of cases"):
+        ensure_demo_cases(store, scale)
 
 
 def _missing(store: Store) -> set[str]:

@@ -299,7 +299,7 @@ def _add_photos(routes: APIRouter, desk: Desk) -> None:
         request: Request, layer_id: str, feature_id: int, reason: Annotated[str, Query(max_length=500)] = ""
     ) -> Response:
         """Propose a photograph of a feature: the body is a JPEG, PNG or WebP file."""
-        body = await _limited_body(request)
+        body = await limited_body(request)
         try:
             edit, accepted = await run_in_threadpool(
                 _keep_photo, desk, request, layer_id, feature_id, reason, body
@@ -335,7 +335,12 @@ def _keep_photo(
         return attach_photo(connection, feature, reason.strip() or "照片", picture)
 
 
-async def _limited_body(request: Request) -> bytes:
+async def limited_body(request: Request) -> bytes:
+    """The body of a request, a photograph.
+
+    Raises:
+        PhotoError: it is larger than a photograph may be.
+    """
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)

@@ -15,6 +15,7 @@ from dashboards.static_files import StaticFilesMiddleware
 from geodata.store import Store
 from ioc.admin import admin_router
 from ioc.alarms import alarms_router
+from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
 from ioc.error_page import ErrorPageMiddleware
@@ -93,6 +94,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(admin_router(store, directory.forget))
     app.include_router(alarms_router(store))
     app.include_router(edits_router(store, catalogue))
+    app.include_router(cases_router(store, settings.district_code))
     app.include_router(own_account_router(store, directory.forget))
     app.include_router(data_catalogue_router(store, catalogue, settings.inbox_folder))
     app.include_router(

@@ -27,6 +27,7 @@
       el("div", { class: "menu" },
         el("p", {}, el("b", {}, viewer?.display_name || viewer?.name || ""), el("small", {}, (viewer?.roles || []).map((role) => ioc.text(`role_${role}`)).join(" · "))),
         el("a", { href: "/account" }, ioc.text("own_account")),
+        el("a", { href: "/cases", id: "to-cases" }, ioc.text("cases")),
         el("a", { href: "/catalogue", id: "to-catalogue" }, ioc.text("data_catalogue")),
         viewer?.roles.includes("admin") ? el("a", { href: "/admin", id: "to-admin" }, ioc.text("administration")) : null,
         el("form", { method: "post", action: "/sign-out" }, el("button", { type: "submit", id: "sign-out" }, ioc.text("sign_out")))));

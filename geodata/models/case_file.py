@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, REAL
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
@@ -76,7 +76,7 @@ class CaseFile(Base):
     version: Mapped[int]
     department_code: Mapped[str | None] = mapped_column(ForeignKey("ioc.department.code"))
     condition_key: Mapped[str | None]
-    limit_value: Mapped[float | None] = mapped_column(REAL)
+    limit_value: Mapped[float | None]
     limit_unit: Mapped[str | None]
     deadline: Mapped[datetime | None] = mapped_column(Timestamp)
     stopped_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -183,7 +183,7 @@ def _lives(
 
     moments = np.full((count, len(STEPS)), ABSENT)
     moments[:, 0] = reported
-    for column, minutes in ((2, 8), (REGISTER, 15), (DISPATCH, 12)):
+    for column, minutes in ((2, 25), (REGISTER, 60), (DISPATCH, 45)):
         moments[:, column] = later(moments[:, column - 1 if column > 2 else 0], minutes)
     span = np.array([one.limit.span(calendar).total_seconds() for one in mix], dtype=np.int64)[matter]
     working = np.array([one.limit.unit.in_working_time for one in mix])[matter]
@@ -196,16 +196,16 @@ def _lives(
     pace = np.where(late, 1.02 + rng.exponential(0.7, count), 0.08 + 0.9 * rng.beta(2.0, 1.8, count))
     deadline = after(moments[:, DISPATCH], span)
     moments[:, FIRST_BACK] = after(moments[:, DISPATCH], (span * pace).astype(np.int64))
-    moments[:, 6] = later(moments[:, FIRST_BACK], 25)
+    moments[:, 6] = later(moments[:, FIRST_BACK], 120)
     reworked = rng.random(count) < REWORKED
-    failed = later(moments[:, 6], 150)
+    failed = later(moments[:, 6], 420)
     again = after(failed, (span * rng.uniform(0.1, 0.5, count)).astype(np.int64))
     moments[reworked, FAIL] = failed[reworked]
     moments[reworked, LAST_BACK] = again[reworked]
-    checked = np.where(reworked, later(again, 25), moments[:, 6])
+    checked = np.where(reworked, later(again, 120), moments[:, 6])
     moments[reworked, 9] = checked[reworked]
-    moments[:, 10] = later(checked, 150)
-    moments[:, CLOSE] = later(moments[:, 10], 45)
+    moments[:, 10] = later(checked, 420)
+    moments[:, CLOSE] = later(moments[:, 10], 600)
     left = np.where(
         working,
         calendar.elapsed(deadline) - calendar.elapsed(moments[:, FIRST_BACK]),
@@ -214,7 +214,7 @@ def _lives(
     resumed = np.where(left > 0, after(failed, np.maximum(left, 0)), deadline)
     rejected = rng.random(count) < REJECTED
     moments[rejected, 1:] = ABSENT
-    moments[rejected, REJECT] = later(reported, 20)[rejected]
+    moments[rejected, REJECT] = later(reported, 60)[rejected]
     return moments, deadline, resumed
 
 
@@ -303,6 +303,7 @@ def _copy_cases(
         "version": ("int4", pa.array(done.sum(axis=1).astype(np.int32))),
         "department_code": ("text", _words([one.department for one in mix], matter, ~dispatched)),
         "condition_key": ("text", _words([one.condition for one in mix], matter, ~filed)),
+        "limit_value": ("float8", pa.array(np.array([one.limit.value for one in mix])[matter], mask=~filed)),
         "limit_unit": ("text", _words([str(one.limit.unit) for one in mix], matter, ~filed)),
         "deadline": ("timestamptz", _times(deadline)),
         "stopped_at": ("timestamptz", _times(np.minimum(handled, ended))),
@@ -316,11 +317,6 @@ def _copy_cases(
         "synthetic": ("bool", pa.array(np.ones(count, dtype=bool))),
     }
     copy_rows(connection, "ioc", "case_file", columns)
-    for one in mix:
-        connection.execute(
-            "UPDATE ioc.case_file SET limit_value = %s WHERE condition_key = %s",
-            [one.limit.value, one.condition],
-        )
 
 
 def _copy_steps(connection: Connection[Any], history: History, done: np.ndarray) -> None:
@@ -354,7 +350,13 @@ def _copy_steps(connection: Connection[Any], history: History, done: np.ndarray)
         ),
         "deadline": ("timestamptz", _times(told)),
     }
+    # Checked once for all rows, the foreign key costs a twentieth of what it costs row by row.
+    name = "fk_case_step_case_id_case_file"
+    connection.execute(f"ALTER TABLE ioc.case_step DROP CONSTRAINT {name}")
     copy_rows(connection, "ioc", "case_step", columns)
+    connection.execute(
+        f"ALTER TABLE ioc.case_step ADD CONSTRAINT {name} FOREIGN KEY (case_id) REFERENCES ioc.case_file (id)"
+    )
 
 
 def _dataset(connection: Connection[Any]) -> int:

@@ -14,8 +14,8 @@ TEXTS = ROOT / "dashboards" / "texts"
 HAN = re.compile("[\u3400-\u9fff]")
 SAME_ANYWHERE = {"EN", "—", "：", "，", "、", "；", "Excel", "CSV", "GeoJSON", "GeoPackage", "（{group}）"}
 TO_THE_OTHER = {"other_language", "other_language_long"}
-ASKED_AS_A_WHOLE = ("action_", "grid_", "statistics_")
-"""Composed elsewhere: actions of the trail by triggers, words of AG Grid, choices of the chart."""
+ASKED_AS_A_WHOLE = ("action_", "grid_", "statistics_", "case_condition_")
+"""Composed elsewhere: by triggers of the trail, by AG Grid, by the chart, from a code table."""
 
 
 def words(file: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ CREATE TABLE ioc.case_file (
     version integer NOT NULL,
     department_code text,
     condition_key text,
-    limit_value real,
+    limit_value double precision,
     limit_unit text,
     deadline timestamptz,
     stopped_at timestamptz,
@@ -336,7 +336,7 @@ BEGIN
         state = t.to_state, version = c.version + 1,
         matter_code = coalesce(s ->> 'matter_code', c.matter_code), title = coalesce(s ->> 'title', c.title),
         condition_key = coalesce(s ->> 'condition_key', c.condition_key),
-        limit_value = coalesce((s ->> 'limit_value')::real, c.limit_value),
+        limit_value = coalesce((s ->> 'limit_value')::float8, c.limit_value),
         limit_unit = coalesce(s ->> 'limit_unit', c.limit_unit),
         department_code = CASE t.action
             WHEN 'dispatch' THEN s ->> 'department_code' WHEN 'return' THEN NULL ELSE c.department_code END,

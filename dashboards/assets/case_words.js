@@ -1,0 +1,34 @@
+/* How cases are said: states, times left, conditions, who did what. */
+(function () {
+  "use strict";
+  const ioc = (window.ioc = window.ioc || {});
+  const SOON_MINUTES = 120;
+  const zone = { timeZone: "Asia/Shanghai" };
+
+  const when = (text) => (text ? new Date(text).toLocaleString(ioc.memory.language === "zh" ? "zh-CN" : "en-GB", { ...zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false }) : "");
+
+  function span(minutes) {
+    const whole = Math.max(0, Math.round(minutes));
+    const [days, hours, rest] = [Math.floor(whole / 1440), Math.floor((whole % 1440) / 60), whole % 60];
+    if (days) return ioc.text("case_span_days", { days, hours });
+    return hours ? ioc.text("case_span_hours", { hours, minutes: rest }) : ioc.text("case_span_minutes", { minutes: rest });
+  }
+
+  /** Time left of a case's clock, as text and how urgent that is: late, soon, or nothing special. */
+  function left(one) {
+    if (!one.deadline) return { text: "—", level: "" };
+    const until = new Date(one.deadline).getTime();
+    const minutes = (until - (one.stopped_at ? new Date(one.stopped_at).getTime() : Date.now())) / 60000;
+    const key = one.stopped_at ? (minutes < 0 ? "case_was_late" : "case_in_time") : minutes < 0 ? "case_late" : "case_left";
+    return { text: ioc.text(key, { span: span(Math.abs(minutes)) }), level: minutes < 0 ? "late" : !one.stopped_at && minutes < SOON_MINUTES ? "soon" : "" };
+  }
+
+  const limit = (one) => (one.limit_value ? `${one.limit_value} ${ioc.text(`case_unit_${UNITS[one.limit_unit]}`)}` : "—");
+  const UNITS = { 紧急工作时: "urgent_hours", 紧急工作日: "urgent_days", 工作时: "hours", 工作日: "days", 自然日: "natural" };
+
+  const state = (one) => ioc.text(`case_state_${one}`);
+  const condition = (one) => [one.condition ? ioc.text(`case_condition_${one.condition}`) : "", one.threshold, limit(one)].filter(Boolean).join(" · ");
+  const post = (one) => (one === "department" ? ioc.text("case_post_department") : ioc.text(`role_${one}`));
+
+  ioc.cases = { when, left, limit, state, condition, post, span };
+})();
