@@ -73,6 +73,7 @@ SCRIPTS = (
     "edit_conflict.js",
     "review_badge.js",
     "feature_edit.js",
+    "case_report.js",
     "query_panel.js",
     "nearest.js",
     "map_tools.js",

@@ -77,8 +77,9 @@
       draw();
       (document.querySelector(".case-form select, .case-form input, .case-form textarea") || root()).focus();
     };
-    const strong = (action) => !["urge", "force_close", "cancel", "reject", "return", "fail", "rework"].includes(action);
-    return el("div", { class: "case-actions", role: "group", "aria-label": text("actions") }, shown.actions.map((action) =>
+    const offered = shown.actions.filter((action) => action.action !== "refuse_extension" || shown.case.extension_asked);
+    const strong = (action) => (action.action !== "extend" || shown.case.extension_asked) && !["urge", "force_close", "cancel", "reject", "return", "fail", "rework"].includes(action);
+    return el("div", { class: "case-actions", role: "group", "aria-label": text("actions") }, offered.map((action) =>
       el("button", { type: "button", class: strong(action.action) ? null : "quiet", "data-action": action.action, "aria-expanded": String(form?.action.action === action.action), onclick: begin(action) }, text(`action_${action.action}`))));
   }
 

@@ -58,7 +58,7 @@
     if (!answer.cases.length) return root().replaceChildren(el("p", { class: "empty" }, text("none")));
     const heads = ["matter", "state", "street", "department", "reported", "left"];
     return root().replaceChildren(
-      el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, text(`head_${head}`))))), el("tbody", {}, answer.cases.map(row))), pages());
+      el("table", {}, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, text(`head_${head}`))))), el("tbody", {}, answer.cases.map(row))), ...(answer.total > PAGE ? [pages()] : []));
   }
 
   function row(one) {

@@ -46,6 +46,7 @@
     ioc.layers.follow();
     ioc.header.start();
     ioc.featureEdit.start();
+    ioc.caseReport.start();
     ioc.panelFocus.start();
     ioc.liveSign.start();
     ioc.livePanel.start();

@@ -128,7 +128,7 @@
     const filled = feature.record.filter((field) => textOf(field));
     return el("dl", { class: "record" }, ioc.liveCard.part(feature), filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
-        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), feature.live ? null : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]);
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.caseReport.part(feature), feature.live ? null : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]);
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";
@@ -154,7 +154,8 @@
     return el("div", { class: "panel-foot" },
       el("span", { class: "quiet figures" }, at),
       el("button", { type: "button", class: "text-button", onclick: copy }, ioc.text("record_copy")),
-      feature?.geometry ? el("button", { type: "button", class: "text-button", onclick: () => ioc.mapView.flyTo(extentOf(feature.geometry)) }, ioc.text("record_zoom")) : null);
+      feature?.geometry ? el("button", { type: "button", class: "text-button", onclick: () => ioc.mapView.flyTo(extentOf(feature.geometry)) }, ioc.text("record_zoom")) : null,
+      ioc.caseReport.button(shown.at, feature));
   }
 
   function extentOf(geometry) {
