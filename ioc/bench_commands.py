@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ioc.bench.inspect import bench_inspect
+from ioc.bench.live import bench_live
 from ioc.bench.load import FULL_SIZE, bench_load, bench_pipes
 from ioc.bench.load_scale import bench_scale
 from ioc.bench.map import bench_map
@@ -52,6 +53,17 @@ def inspect(
 ) -> None:
     """Deliberately awkward files: how often encoding, frame, target and fields are understood."""
     bench_inspect(seed=seed, as_json=as_json)
+
+
+@bench_app.command()
+def live(
+    devices: Annotated[int, typer.Option(min=1, help="Devices that report every five seconds.")] = 1000,
+    streams: Annotated[int, typer.Option(min=1, help="Screens that watch.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """From device to browser: 1,000 devices, 50 streams and a page of the map; beside a bare NOTIFY."""
+    bench_live(devices=devices, streams=streams, seconds=seconds, as_json=as_json)
 
 
 @bench_app.command(name="map")

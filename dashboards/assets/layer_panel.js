@@ -22,9 +22,19 @@
         segments(["theme", "department"], ioc.memory.grouping, (grouping) => { ioc.remember({ grouping }); build(); })),
       el("div", { class: "tree", id: "layer-tree" }),
       el("div", { class: "panel-foot" },
-        el("button", { type: "button", class: "text-button", onclick: ioc.layers.restoreDefaults }, ioc.text("defaults")),
-        el("button", { type: "button", class: "text-button", onclick: () => ioc.layers.turnMany(ioc.layers.all().filter((layer) => !ioc.mapStyle.isBase(layer)).map((layer) => layer.id), false) }, ioc.text("all_off"))));
+        el("button", { type: "button", class: "text-button", onclick: restoreDefaults }, ioc.text("defaults")),
+        el("button", { type: "button", class: "text-button", onclick: allOff }, ioc.text("all_off"))));
     drawTree();
+  }
+
+  function restoreDefaults() {
+    ioc.livePanel.restoreDefaults();
+    ioc.layers.restoreDefaults();
+  }
+
+  function allOff() {
+    ioc.livePanel.allOff();
+    ioc.layers.turnMany(ioc.layers.all().filter((layer) => !ioc.mapStyle.isBase(layer)).map((layer) => layer.id), false);
   }
 
   const iconButton = (icon, label, onclick, more) =>

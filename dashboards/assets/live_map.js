@@ -28,11 +28,11 @@
     return { version: 8, sources, layers: parts, transition: { duration: 0 } };
   }
 
-  function turn(id, on) {
-    ioc.remember({ live: { ...ioc.memory.live, [id]: on } });
-    const layer = layers.find((one) => one.id === id);
-    for (const part of layer.style) map?.setLayoutProperty(styleId(layer, part), "visibility", on ? "visible" : "none");
-    ioc.tell("live-items", layer);
+  /** Switches layers, as `{id: on}`; without an id, each is as declared. */
+  function turn(switches) {
+    ioc.remember({ live: switches });
+    for (const layer of layers) for (const part of layer.style) map?.setLayoutProperty(styleId(layer, part), "visibility", isOn(layer.id) ? "visible" : "none");
+    ioc.layerPanel.draw();
   }
 
   function take(layer, items, whole) {

@@ -8,12 +8,14 @@
 
   const matches = (layer, filter) => `${layer.title_zh} ${layer.title_en} ${layer.id} ${ioc.text("live")}`.toLowerCase().includes(filter);
 
+  const allOf = (members, on) => Object.fromEntries(members.map((layer) => [layer.id, on]));
+
   /** The group as the tree of layers shows it; null where nothing fits what is looked for. */
   function group(filter) {
     const members = ioc.liveMap.layers().filter((layer) => matches(layer, filter));
     if (!members.length) return null;
     const on = members.filter((layer) => ioc.liveMap.isOn(layer.id)).length;
-    const turn = (turned) => members.forEach((layer) => ioc.liveMap.turn(layer.id, turned));
+    const turn = (turned) => ioc.liveMap.turn({ ...ioc.memory.live, ...allOf(members, turned) });
     return el("section", { class: "group", id: "live-layers" },
       el("div", { class: "group-head" },
         el("button", { type: "button", class: "group-name", "aria-expanded": String(open || Boolean(filter)), onclick: () => { open = !open; ioc.layerPanel.draw(); } },
@@ -32,7 +34,7 @@
         ioc.layerPanel.swatch(layer.legend[0]),
         el("button", { type: "button", class: "layer-name", "aria-expanded": String(detailed), title: ioc.text("about_layer", { title }), onclick: () => { details = detailed ? null : layer.id; ioc.layerPanel.draw(); } }, el("span", {}, title)),
         el("span", { class: "quiet figures live-amount" }, amount.toLocaleString("en-US")),
-        ioc.layerPanel.switchOf(title, isOn, (turned) => { ioc.liveMap.turn(layer.id, turned); ioc.layerPanel.draw(); })),
+        ioc.layerPanel.switchOf(title, isOn, (turned) => ioc.liveMap.turn({ ...ioc.memory.live, [layer.id]: turned }))),
       detailed ? el("div", { class: "details" }, el("ul", { class: "legend", "aria-label": ioc.text("legend") }, layer.legend.map((entry) =>
         el("li", {}, ioc.layerPanel.swatch(entry), el("span", {}, entry[ioc.memory.language]))))) : null);
   }
@@ -50,5 +52,8 @@
     ioc.layerPanel.draw();
   }
 
-  ioc.livePanel = { group, start };
+  const allOff = () => ioc.liveMap.turn(allOf(ioc.liveMap.layers(), false));
+  const restoreDefaults = () => ioc.liveMap.turn({});
+
+  ioc.livePanel = { group, start, allOff, restoreDefaults };
 })();

@@ -1,0 +1,122 @@
+"""Live on the map: shown as it comes without moving the view, bounded, and honest when the stream breaks."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.browser.conftest import OpenMap
+from tests.browser.map_page import click_on, look
+from tests.conftest import RunningServer
+
+LON, LAT = 114.34, 30.555
+MANY = 20_000
+BATCH = 500
+SHOWN = """[...new Set(ioc.liveMap.map().queryRenderedFeatures()
+    .filter((feature) => feature.source === "live_vehicle" && feature.properties.vehicle)
+    .map((feature) => feature.properties.vehicle))].sort()"""
+"""Vehicles that are on the screen."""
+DRAWN = "new Promise((ready) => { ioc.map.once('idle', ready); ioc.map.triggerRepaint(); })"
+
+
+class Town:
+    """Tells of vehicles of the demo, whose dataset everybody here may see."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        row = connection.execute("SELECT id FROM ioc.dataset WHERE code = 'vehicle'").fetchone()
+        assert row is not None
+        self._right = [row[0], 1, ""]
+        self._seconds = 0
+
+    def tell(self, *positions: tuple[str, float, float]) -> None:
+        """Vehicles are at positions, each time a second later."""
+        self._seconds += 1
+        at = f"2026-11-21T{self._seconds // 3600:02}:{self._seconds // 60 % 60:02}:{self._seconds % 60:02}Z"
+        items = [
+            {"r": self._right, "vehicle": name, "name": name, "speed": 30, "direction": 90, "at": at}
+            | {"lon": lon, "lat": lat}
+            for name, lon, lat in positions
+        ]
+        self._connection.execute("SELECT ioc.tell('position', %s)", [json.dumps(items)])
+        self._connection.commit()
+
+
+@pytest.fixture
+def town(server: RunningServer) -> Any:
+    with psycopg.connect(server.store.owner_url) as connection:
+        yield Town(connection)
+
+
+def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: Any) -> None:
+    page = open_map("admin")
+    page.wait_for_selector("#live-sign[data-state=live]")
+    page.wait_for_function("ioc.liveMap.map()?.loaded()")
+    look(page, LON, LAT, 17)
+    view = page.evaluate("location.hash")
+    page.evaluate(DRAWN)
+    page.evaluate("ioc.map.once('render', () => (window.groundDrawn = true))")
+
+    town.tell(("V1", LON, LAT), ("V2", LON + 0.002, LAT))
+    page.wait_for_function("ioc.liveMap.items('live_vehicle').features.size === 2")
+    page.wait_for_function(f"{SHOWN}.length === 2")
+    town.tell(("V1", LON + 0.0005, LAT))
+    page.wait_for_function("Math.abs(ioc.liveMap.items('live_vehicle').of('V1')[0].lon - 114.3405) < 1e-9")
+    assert page.evaluate(SHOWN) == ["V1", "V2"]
+    # What happens is drawn over the ground: neither the view nor the picture of the ground changes.
+    assert page.evaluate("location.hash") == view
+    assert page.evaluate("window.groundDrawn") is None
+
+    click_on(page, LON + 0.002, LAT)
+    page.locator("#record-card h2", has_text="V2").wait_for()
+    town.tell(("V2", LON + 0.002, LAT))
+    page.locator("#record-card [data-field=at] dd").wait_for()
+
+    page.locator("[data-live-layer=live_vehicle] input[role=switch]").set_checked(False)
+    page.wait_for_function(f"{SHOWN}.length === 0")
+    page.locator("[data-live-layer=live_vehicle] input[role=switch]").set_checked(True)
+    page.wait_for_function(f"{SHOWN}.length === 2")
+
+    page.context.set_offline(True)
+    page.evaluate("ioc.live.refresh()")
+    page.wait_for_selector("body[data-live=lost]")
+    assert "断开自" in page.inner_text("#live-sign")
+    assert "显示的是当时的状态" in page.inner_text("#banner")
+    assert page.evaluate("getComputedStyle(ioc.leaflet.getPane('live')).filter") == "grayscale(1)"
+    assert page.evaluate(SHOWN) == ["V1", "V2"]
+    town.tell(("V3", LON - 0.001, LAT))
+    page.context.set_offline(False)
+    page.wait_for_selector("body[data-live=live]")
+    page.wait_for_selector("#banner", state="hidden")
+    assert page.evaluate("location.hash") == view
+
+
+def test_a_day_of_updates_does_not_grow_the_page(open_map: OpenMap, town: Any) -> None:
+    page = open_map("admin")
+    page.wait_for_selector("#live-sign[data-state=live]")
+    page.wait_for_function("ioc.liveMap.map()?.loaded()")
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def used() -> dict[str, float]:
+        session.send("HeapProfiler.collectGarbage")
+        return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+
+    def send(first: int) -> None:
+        for number in range(first, first + MANY // 2, BATCH):
+            town.tell(
+                *((f"V{n % 100}", LON + n % 100 / 1e4, LAT + n / 1e7) for n in range(number, number + BATCH))
+            )
+        last = LAT + (first + MANY // 2 - 1) / 1e7
+        page.wait_for_function(
+            "last => Math.abs(ioc.liveMap.items('live_vehicle').of('V99')[0]?.lat - last) < 1e-9", arg=last
+        )
+
+    send(0)
+    before = used()
+    send(MANY // 2)
+    after = used()
+    assert page.evaluate("ioc.liveMap.items('live_vehicle').features.size") == 100
+    assert after["Nodes"] <= before["Nodes"] + 50
+    assert after["JSHeapUsedSize"] <= before["JSHeapUsedSize"] + 2e6
