@@ -59,7 +59,7 @@ def _outline(outline: Sequence[Ring], place: Callable[[float, float], tuple[floa
 
 
 def _drawing(shapes: str) -> str:
-    return f'<svg class="extent-map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{shapes}</svg>'
+    return f'<svg class="extent-map" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{shapes}</svg>'
 
 
 def score_line(scores: Sequence[float]) -> str:
@@ -74,4 +74,4 @@ def score_line(scores: Sequence[float]) -> str:
         for place, score in enumerate(scores)
     ]
     line = f'<polyline points="{" ".join(points)}"/>'
-    return f'<svg class="score-line" viewBox="0 0 100 24" role="img">{line}</svg>'
+    return f'<svg class="score-line" viewBox="0 0 100 24" aria-hidden="true">{line}</svg>'

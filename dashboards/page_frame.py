@@ -71,6 +71,7 @@ SCRIPTS = (
     "shape_editing.js",
     "reason_dialog.js",
     "edit_conflict.js",
+    "edit_draft.js",
     "review_badge.js",
     "feature_edit.js",
     "case_report.js",

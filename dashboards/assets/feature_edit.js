@@ -108,6 +108,7 @@
   function begin({ kind, feature, answer, target, geometry }) {
     finishShape();
     draft = { kind: kind === "move" ? "change" : kind, feature, target, fields: (answer || target).fields, values: { ...answer?.values }, base: { ...answer?.values }, revision: answer?.revision, review: (answer || target).review, geometry: geometry || null, original: answer?.geometry, problems: [], reason: "", state: "open" };
+    draft.kept = ioc.editDraft.of(draft);
     draw();
     if (kind === "move" || kind === "add") editShape();
     if (kind !== "move") panel().querySelector("input:not([type=file]), select, textarea")?.focus();
@@ -123,6 +124,7 @@
   function editShape() {
     ioc.shapeEditing.begin(draft.geometry || draft.original, (geometry) => {
       draft.geometry = geometry;
+      ioc.editDraft.keep(draft);
       later();
     });
   }
@@ -160,7 +162,8 @@
   async function refused(problem) {
     const asked = draft;
     draft.state = "open";
-    draft.problems = [{ severity: "error", field: null, reason_zh: told(problem), reason_en: told(problem) }];
+    const passing = problem.status === 0 || problem.status === 429 || problem.status >= 500; // worth another try
+    draft.problems = [{ severity: passing ? "warning" : "error", field: null, reason_zh: told(problem), reason_en: told(problem) }];
     if (problem.fault === "changed" && draft.feature) {
       const present = await ioc.service.get(`/edits/features/${draft.feature.layer}/${draft.feature.id}`).catch(() => ({ may_propose: false }));
       if (draft !== asked) return;
@@ -194,6 +197,7 @@
         Object.assign(draft, { problems: answer.problems, state: "open" });
         return drawProblems();
       }
+      ioc.editDraft.dropOf(draft);
       close();
       say(answer.accepted ? "done" : "sent");
       return await again(feature);
@@ -205,6 +209,7 @@
   function draw() {
     panel().hidden = !draft;
     if (!draft) return panel().replaceChildren();
+    panel().setAttribute("aria-label", text("form"));
     const title = draft.feature?.title || ioc.named(draft.target, "title");
     const open = draft.fields.filter((field) => field.origin === "hand" && !(draft.feature && field.key));
     panel().replaceChildren(
@@ -214,13 +219,58 @@
         draft.target?.classes.length ? classRow() : null,
         ...(draft.kind === "remove" ? [el("p", { class: "edit-note" }, text("remove_note"))] : open.map(row)),
         ...(draft.kind === "remove" ? [] : [el("div", { class: "edit-place" }, el("span", {}, text("place")), button("shape", editShape), isPoint() ? null : el("small", {}, text("shape_help")), el("small", { class: "edit-problem", "data-problem": "geom" }))]),
-        el("label", { class: "edit-reason" }, text("reason"), el("textarea", { name: "reason", required: true, maxlength: 500, rows: 2, oninput: (event) => (draft.reason = event.target.value) })),
+        el("label", { class: "edit-reason" }, text("reason"), el("textarea", { name: "reason", required: true, maxlength: 500, rows: 2, oninput: reasoned })),
         el("div", { class: "edit-problems", id: "edit-problems", role: "alert" }),
         el("div", { class: "edit-foot" }, el("button", { type: "submit", class: "edit-send", id: "edit-send" }, text(draft.review ? "send" : "save")),
           el("button", { type: "button", class: "text-button", onclick: close }, text("cancel")))));
     panel().querySelector("textarea").value = draft.reason;
+    drawKept();
     drawConflict();
     return drawProblems();
+  }
+
+  function reasoned(event) {
+    draft.reason = event.target.value;
+    ioc.editDraft.keep(draft);
+  }
+
+  /** Offers what was written into this form before and not sent. */
+  function drawKept() {
+    const { kept } = draft;
+    if (!kept) return;
+    const answered = (taken) => () => {
+      draft.kept = null;
+      if (taken) ioc.editDraft.restore(draft, kept);
+      else ioc.editDraft.drop(kept);
+      draw();
+      check();
+      panel().querySelector("input:not([type=file]), select, textarea")?.focus();
+    };
+    document.getElementById("edit-form").prepend(ioc.editDraft.offer(kept, answered(true), answered(false)));
+  }
+
+  /** After signing in again: offers the form that was open, as it was. */
+  function offerLast() {
+    const kept = ioc.editDraft.last();
+    if (!kept) return;
+    const goOn = async () => {
+      ioc.banner.clear("edit_kept");
+      const target = targets.find((one) => one.layer === kept.layer && one.dataset === kept.dataset);
+      try {
+        const answer = kept.id === null ? null : await ioc.service.get(`/edits/features/${kept.layer}/${kept.id}`);
+        if (answer ? !answer.may_propose : !target) return ioc.banner.show("edit_gone", "warn");
+        begin({ kind: kept.kind, feature: answer && { layer: kept.layer, id: kept.id, title: kept.title }, answer, target, geometry: kept.geometry });
+        document.getElementById("edit-kept-go-on")?.click();
+      } catch (problem) {
+        fail(problem);
+      }
+      return undefined;
+    };
+    const leave = () => {
+      ioc.editDraft.drop(kept);
+      ioc.banner.clear("edit_kept");
+    };
+    ioc.banner.show("edit_kept", "info", ioc.editDraft.offer(kept, goOn, leave));
   }
 
   /** Chooses a component's class; its code is the next free number there, its name the class's where none is given. */
@@ -235,6 +285,7 @@
         if (draft !== asked) return;
         if (!draft.values.name || draft.target.classes.some((one) => one.zh === draft.values.name)) draft.values.name = chosen.zh;
         draft.values.code = code;
+        ioc.editDraft.keep(draft);
         for (const name of ["name", "code"]) document.getElementById(`edit-field-${name}`).value = draft.values[name];
         check();
       } catch (problem) {
@@ -249,6 +300,7 @@
     const value = draft.values[field.name] ?? "";
     const taken = (event) => {
       draft.values[field.name] = event.target.value;
+      ioc.editDraft.keep(draft);
       later();
     };
     const label = el("span", {}, ioc.named(field, "label"), field.unit ? el("small", { class: "quiet" }, ` ${field.unit}`) : null, field.required ? el("b", { class: "edit-must" }, " *") : null);
@@ -305,7 +357,8 @@
     if (draft) draw();
   }
 
-  async function start() {
+  /** `signedIn` resolves when it is known who the viewer is. */
+  async function start(signedIn) {
     document.getElementById("record-card").after(el("aside", { id: "edit-panel", hidden: true }));
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !draft || event.defaultPrevented) return;
@@ -318,6 +371,8 @@
     build();
     ioc.on("language", build);
     if (answer.reviews) ioc.reviewBadge.start();
+    await signedIn;
+    offerLast();
   }
 
   ioc.featureEdit = { start, part };

@@ -52,6 +52,7 @@
 
   function build() {
     const csv = layer().downloadable ? el("a", { class: "text-button", id: "table-csv", download: `${table.id}.csv` }, ioc.text("table_csv")) : null;
+    root().setAttribute("aria-label", ioc.text("table"));
     root().replaceChildren(
       el("div", { class: "panel-head" },
         el("h2", {}, ioc.named(layer(), "title")), el("span", { class: "quiet figures", id: "table-count", role: "status" }),
@@ -108,7 +109,7 @@
 
   function tell(problem) {
     root().dataset.state = "problem";
-    document.getElementById("table-count").textContent = problem.message;
+    document.getElementById("table-count").replaceChildren(ioc.service.note(problem, () => open(table.id)));
   }
 
   function say() {

@@ -53,6 +53,7 @@
   }
 
   async function start() {
+    const asked = ioc.service.getAtLast("/whoami");
     build();
     setInterval(tick, 1000);
     ioc.on("language", build);
@@ -62,7 +63,7 @@
       const menu = document.getElementById("user-menu");
       if (menu.open && !event.target.closest("#user-menu")) menu.open = false;
     });
-    viewer = await ioc.service.getAtLast("/whoami");
+    viewer = ioc.viewer = await asked;
     build();
   }
 

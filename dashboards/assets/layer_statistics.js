@@ -34,7 +34,7 @@
       asked.answer = await ioc.service.get(`/layers/${asked.id}/statistics?by=${asked.by}${ioc.filters.query(asked.id)}`, { signal: asking.signal });
     } catch (problem) {
       if (problem.name === "AbortError") return;
-      asked.problem = problem.message;
+      asked.problem = problem;
     }
     if (shown === asked) draw();
   }
@@ -48,6 +48,7 @@
     const layer = ioc.layers.find(shown.id);
     const conditions = ioc.filters.of(shown.id);
     const lengths = shown.answer?.bars.some((bar) => bar.length_m !== null);
+    root().setAttribute("aria-label", ioc.text("statistics"));
     root().replaceChildren(
       el("div", { class: "panel-head" },
         el("h2", {}, `${ioc.named(layer, "title")} · ${ioc.text("statistics")}`),
@@ -60,7 +61,7 @@
   }
 
   function body(layer, lengths) {
-    if (shown.problem) return el("p", { class: "empty", role: "alert" }, shown.problem);
+    if (shown.problem) return ioc.service.note(shown.problem, () => open(shown.id));
     if (!shown.answer) return el("p", { class: "empty", role: "status" }, ioc.text("statistics_busy"));
     if (!shown.answer.bars.length) return el("p", { class: "empty", role: "status" }, ioc.text("statistics_none"));
     const long = lengths && shown.measure === "length";

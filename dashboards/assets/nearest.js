@@ -28,7 +28,7 @@
     try {
       set({ name: "found", answer: await ioc.service.get(`/nearest?${query}`) });
     } catch (problem) {
-      set({ name: "problem", message: problem.status === 404 ? ioc.text("nearest_no_right") : problem.message });
+      set({ name: "problem", problem: problem.status === 404 ? { message: ioc.text("nearest_no_right") } : problem });
     }
   }
 
@@ -55,6 +55,7 @@
   function draw() {
     root().hidden = state.name === "closed";
     root().dataset.state = state.name;
+    root().setAttribute("aria-label", ioc.text("nearest_title"));
     if (state.name === "closed") return root().replaceChildren();
     const pick = (id) => {
       kind = id;
@@ -69,7 +70,7 @@
 
   function body() {
     if (state.name === "busy") return el("p", { class: "empty", role: "status" }, ioc.text("query_busy"));
-    if (state.name === "problem") return el("p", { class: "empty", role: "alert" }, state.message);
+    if (state.name === "problem") return ioc.service.note(state.problem, fetchNearest);
     const { features, layer } = state.answer;
     if (!features.length) return el("p", { class: "empty", role: "status" }, ioc.text("nearest_none"));
     return [el("ul", { class: "nearest-list" }, features.map((feature) => row(layer, feature))),

@@ -44,8 +44,8 @@
     ioc.viewState.select(asked);
     ioc.gridCheck.start();
     ioc.layers.follow();
-    ioc.header.start();
-    ioc.featureEdit.start();
+    const signedIn = ioc.header.start();
+    ioc.featureEdit.start(signedIn);
     ioc.caseReport.start();
     ioc.panelFocus.start();
     ioc.liveSign.start();

@@ -27,12 +27,12 @@
     asking = new AbortController();
     set({ kind: "busy" });
     const layers = [...ioc.layers.all()].reverse().filter((layer) => ioc.layers.isOn(layer.id)).map((layer) => layer.id);
-    if (!layers.length) return set({ kind: "problem", message: ioc.text("query_no_layers") });
+    if (!layers.length) return set({ kind: "problem", problem: { message: ioc.text("query_no_layers") } });
     try {
       const answer = await post({ ...asked.question, layers, limit: PAGE }, asking.signal);
       set({ kind: "found", answer: { ...answer, layers: ordered(answer.layers) } });
     } catch (problem) {
-      if (problem.name !== "AbortError") set({ kind: "problem", message: problem.message });
+      if (problem.name !== "AbortError") set({ kind: "problem", problem });
     }
     return undefined;
   }
@@ -62,6 +62,7 @@
   function draw() {
     root().hidden = state.kind === "closed";
     root().dataset.state = state.kind;
+    root().setAttribute("aria-label", ioc.text("query_panel"));
     if (state.kind === "closed") return root().replaceChildren();
     return root().replaceChildren(
       el("div", { class: "panel-head" }, el("h2", {}, ioc.text("query_title", { title: asked.title })),
@@ -83,7 +84,7 @@
 
   function body() {
     if (state.kind === "busy") return el("p", { class: "empty", role: "status" }, ioc.text("query_busy"));
-    if (state.kind === "problem") return el("p", { class: "empty", role: "alert" }, state.message);
+    if (state.kind === "problem") return ioc.service.note(state.problem, fetchAnswer);
     const { answer } = state;
     const filled = answer.layers.filter((layer) => layer.count);
     const bare = answer.layers.filter((layer) => !layer.count).map((layer) => ioc.named(layer, "title"));
@@ -122,10 +123,14 @@
     more.hidden = entry.features.length >= entry.count;
     more.addEventListener("click", async () => {
       const question = { ...asked.question, layers: [entry.layer], offset: entry.features.length, limit: PAGE };
-      const [page] = (await post(question)).layers;
-      entry.features.push(...page.features);
-      list.append(...page.features.map((feature) => featureRow(entry, feature)));
-      more.hidden = entry.features.length >= entry.count || !page.features.length;
+      try {
+        const [page] = (await post(question)).layers;
+        entry.features.push(...page.features);
+        list.append(...page.features.map((feature) => featureRow(entry, feature)));
+        more.hidden = entry.features.length >= entry.count || !page.features.length;
+      } catch (problem) {
+        ioc.banner.show("query_more", "bad", problem.message);
+      }
     });
     return el("div", {}, list, more);
   }

@@ -37,7 +37,7 @@
       set({ state: found.length ? "found" : "empty", found, chosen: 0, at, moment: side.at });
       if (found.length) choose(0);
     } catch (problem) {
-      if (problem.name !== "AbortError") set({ state: "problem", found: [], chosen: 0, at, problem: problem.message });
+      if (problem.name !== "AbortError") set({ state: "problem", found: [], chosen: 0, at, problem, again: () => identify(latlng, pixel) });
     }
     return undefined;
   }
@@ -59,6 +59,16 @@
     draw();
   }
 
+  /** Another feature of the list; where its record cannot be fetched the card says so. */
+  async function pick(index) {
+    const before = shown;
+    try {
+      await choose(index);
+    } catch (problem) {
+      if (shown === before) set({ ...before, state: "problem", found: [], problem, again: () => { set(before); pick(index); } });
+    }
+  }
+
   async function whole(layer, id, moment) {
     const answer = await ioc.service.get(`/features/${layer}/items/${id}${moment ? `?at=${encodeURIComponent(moment)}` : ""}`);
     return { title: answer.title, geometry: answer.geometry, record: answer.record, lineage: answer.lineage };
@@ -70,7 +80,7 @@
     try {
       await choose(0);
     } catch (problem) {
-      set({ state: "problem", found: [], chosen: 0, at, problem: problem.message });
+      set({ state: "problem", found: [], chosen: 0, at, problem, again: () => open(layer, id, title, at) });
     }
   }
 
@@ -87,16 +97,17 @@
   function draw() {
     root().hidden = shown.state === "closed";
     root().dataset.state = shown.state;
+    root().setAttribute("aria-label", ioc.text("record"));
     if (shown.state === "closed") return root().replaceChildren();
     const feature = shown.found[shown.chosen];
     const layer = feature && ioc.layers.find(feature.layer);
     return root().replaceChildren(
       el("div", { class: "panel-head" },
         el("div", { class: "record-title" },
-          el("p", { class: "quiet" }, layer || feature?.live ? ioc.named(layer || feature.layer_title, "title") : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("p", { class: "quiet" }, layer || feature?.live ? ioc.named(layer || feature.layer_title, "title") : shown.state === "problem" ? "" : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
-      ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [el("p", { class: "empty", role: "status" }, shown.problem || "")]),
+      ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [shown.problem ? ioc.service.note(shown.problem, shown.again) : el("p", { class: "empty", role: "status" })]),
       lineage(feature) || "",
       foot(feature));
   }
@@ -111,7 +122,7 @@
       el("ul", { role: "listbox", "aria-label": ioc.text("record") }, shown.found.map((feature, index) => {
         const layer = ioc.layers.find(feature.layer);
         return el("li", { role: "option", "aria-selected": String(index === shown.chosen) },
-          el("button", { type: "button", onclick: () => choose(index) },
+          el("button", { type: "button", onclick: () => pick(index) },
             ioc.layerPanel.swatch(entryOf(layer, feature)), el("span", {}, feature.title || String(feature.id)),
             el("span", { class: "quiet" }, layer ? ioc.named(layer, "title") : feature.layer)));
       })));
@@ -126,9 +137,10 @@
   function record(feature) {
     if (!feature.record) return el("p", { class: "empty", role: "status" }, ioc.text("record_busy"));
     const filled = feature.record.filter((field) => textOf(field));
-    return el("dl", { class: "record" }, ioc.liveCard.part(feature), filled.map((field) =>
+    const fields = el("dl", { class: "record" }, ioc.liveCard.part(feature), filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
-        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))), ioc.caseReport.part(feature), feature.live ? null : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]);
+        el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
+    return el("div", { class: "record-body" }, fields, ioc.caseReport.part(feature), ...(feature.live ? [] : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]));
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";

@@ -24,7 +24,7 @@
       response = await fetch(path, { headers: { Accept: "application/json" }, ...options });
     } catch (failure) {
       if (failure.name === "AbortError") throw failure;
-      throw new ServiceProblem(ioc.text("problem_server"), 0);
+      throw new ServiceProblem(ioc.text("problem_unreachable"), 0);
     }
     if (response.status === 401 || response.redirected) {
       goToSignIn();
@@ -63,6 +63,13 @@
     }
   }
 
+  /** A sentence in the place of what could not be fetched, with a button to try again where that may help. */
+  function note(problem, again) {
+    const passing = problem.status === 0 || problem.status === 429 || problem.status >= 500;
+    const button = passing ? ioc.element("button", { type: "button", class: "text-button retry", onclick: again }, ioc.text("retry")) : null;
+    return ioc.element("div", { class: "empty", role: "alert" }, ioc.element("p", {}, problem.message), button);
+  }
+
   const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
   /** The strip under the header that says what is wrong, and goes when it is right again. */
@@ -85,5 +92,5 @@
   };
 
   ioc.banner = banner;
-  ioc.service = { get, post, remove, getAtLast, goToSignIn };
+  ioc.service = { get, post, remove, getAtLast, goToSignIn, note };
 })();

@@ -46,6 +46,7 @@
 
   function draw() {
     const name = root().querySelector("#view-name")?.value || "";
+    root().setAttribute("aria-label", ioc.text("views"));
     root().replaceChildren(...[
       el("div", { class: "panel-head" }, el("h2", {}, ioc.text("views")), ioc.layerPanel.iconButton("close", ioc.text("views_close"), close, { id: "close-views" })),
       el("form", { class: "view-form", onsubmit: keep },

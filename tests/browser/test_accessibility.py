@@ -9,7 +9,17 @@ from playwright.sync_api import Browser, Page
 from tests.browser.conftest import PATIENCE
 
 AXE = Path(__file__).parents[2] / "build" / "browser" / "axe.min.js"
-PAGES = ("/sign-in", "/admin", "/admin/rights", "/admin/sessions", "/admin/audit", "/account")
+PAGES = (
+    "/sign-in",
+    "/admin",
+    "/admin/rights",
+    "/admin/sessions",
+    "/admin/audit",
+    "/account",
+    "/catalogue",
+    "/catalogue/component",
+    "/nowhere",
+)
 
 
 def serious(page: Page) -> list[str]:
@@ -44,22 +54,50 @@ def show(page: Page, theme: str) -> None:
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
 
 
+def judge(page: Page, what: str) -> None:
+    """Nothing serious by night or by day."""
+    for theme in ("night", "day"):
+        show(page, theme)
+        assert serious(page) == [], f"{what} by {theme}"
+
+
 def test_the_map_and_its_panels(server: Any, page: Page) -> None:
     page.goto(server.address + "/")
     page.wait_for_selector("body[data-map-state=complete]")
     page.mouse.click(700, 400)
-    page.wait_for_selector("#record-card:not([hidden])")
-    for theme in ("night", "day"):
-        show(page, theme)
-        assert serious(page) == []
+    page.wait_for_selector("#record-card[data-state=found] .linked h3")
+    judge(page, "record")
+    page.locator("[data-layer=component] .layer-name").click()
+    page.locator("[data-layer=component] [data-act=filter]").click()
+    page.locator("[data-layer=component] [data-act=table]").click()
+    page.wait_for_selector("#feature-table[data-state=filled]")
+    page.click("#choose-columns")
+    judge(page, "filter and table")
+    page.click("#close-table")
+    page.locator("[data-layer=component] [data-act=statistics]").click()
+    page.wait_for_selector("#layer-statistics .bar")
+    page.click("#show-views")
+    page.select_option("#swipe-choice", "theme:print")
+    page.wait_for_selector("#swipe-bar")
+    judge(page, "statistics, views and swipe")
+    page.select_option("#swipe-choice", "")
+    page.evaluate(
+        """() => ioc.queryPanel.ask("", {
+            geometry: { type: "Point", coordinates: [114.3308, 30.5516] }, buffer_m: 300 }, "query_radius")"""
+    )
+    page.wait_for_selector("#query-panel[data-state=found]")
+    judge(page, "query")
+    page.evaluate("ioc.nearest.ask([114.3308, 30.5516])")
+    page.wait_for_selector("#nearest-panel[data-state=found]")
+    page.fill("#search-input", "xjp")
+    page.wait_for_selector("#search-results [role=option]")
+    judge(page, "nearest and search")
 
 
 def test_the_other_pages(server: Any, page: Page) -> None:
     for path in PAGES:
         page.goto(server.address + path)
-        for theme in ("night", "day"):
-            show(page, theme)
-            assert serious(page) == [], f"{path} by {theme}"
+        judge(page, path)
 
 
 def test_the_review_queue(server: Any, page: Page) -> None:
@@ -73,8 +111,6 @@ def test_the_review_queue(server: Any, page: Page) -> None:
         sent = urban.post("/edits", json={**change, "reason": "核实", "revision": form["revision"]}).json()
     page.goto(server.address + "/review")
     page.wait_for_selector("#review-map[data-state=complete]")
-    for theme in ("night", "day"):
-        show(page, theme)
-        assert serious(page) == []
+    judge(page, "review")
     with server.client("urban") as urban:
         urban.post("/edits/decisions", json={"ids": [sent["edit"]], "decision": "withdrawn"})

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenMap
 from tests.browser.map_page import click_on, look
+from tests.browser.test_accessibility import serious
 from tests.conftest import RunningServer
 from tests.etl.test_photo import PNG, SECRET
 
@@ -153,11 +154,22 @@ def test_a_pipe_gets_and_loses_vertices_and_a_change_made_meanwhile_is_shown(
     page.fill("#edit-field-note", "我的备注")
     expect(page.locator("#edit-conflict [data-change=owner] .is")).to_have_text("区水务局")
     expect(page.locator("#edit-send")).to_be_disabled()
+    assert serious(page) == []
     page.click("#edit-go-on")
     expect(page.locator("#edit-field-note")).to_have_value("我的备注")
     expect(page.locator("#edit-field-owner")).to_have_value("区水务局")
     page.fill("textarea[name=reason]", "补录")
+    page.context.clear_cookies(name="ioc_session")
+    page.fill("#edit-field-note", "写到一半会话结束")
+    page.wait_for_url("**/sign-in?next=*")
+    page.fill("#name", "water")
+    page.fill("#password", server.passwords["water"])
+    page.click("button[type=submit]")
+    page.click("#edit-kept-go-on")
+    expect(page.locator("#edit-field-note")).to_have_value("写到一半会话结束")
+    expect(page.locator("textarea[name=reason]")).to_have_value("补录")
     page.click("#edit-send")
     expect(page.locator("#edit-panel")).to_be_hidden()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
     history = water.get(f"/edits/features/pipe_segment/{pipe}").json()["history"]
     assert [c["name"] for c in history[0]["changes"]] == ["note"]
