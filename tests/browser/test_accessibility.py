@@ -54,6 +54,11 @@ def show(page: Page, theme: str) -> None:
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
 
 
+def last_component(server: Any) -> int:
+    with server.store.owner_connection() as connection:
+        return connection.execute("SELECT id FROM ioc.component ORDER BY code DESC LIMIT 1").fetchone()[0]
+
+
 def judge(page: Page, what: str) -> None:
     """Nothing serious by night or by day."""
     for theme in ("night", "day"):
@@ -64,8 +69,8 @@ def judge(page: Page, what: str) -> None:
 def test_the_map_and_its_panels(server: Any, page: Page) -> None:
     page.goto(server.address + "/")
     page.wait_for_selector("body[data-map-state=complete]")
-    page.mouse.click(700, 400)
-    page.wait_for_selector("#record-card[data-state=found] .linked h3")
+    page.evaluate("(id) => ioc.recordCard.open('component', id, '', null)", last_component(server))
+    page.wait_for_selector("#record-card .linked h3")
     judge(page, "record")
     page.locator("[data-layer=component] .layer-name").click()
     page.locator("[data-layer=component] [data-act=filter]").click()
@@ -101,10 +106,7 @@ def test_the_other_pages(server: Any, page: Page) -> None:
 
 
 def test_the_review_queue(server: Any, page: Page) -> None:
-    with server.store.owner_connection() as connection:
-        (component,) = connection.execute(
-            "SELECT id FROM ioc.component ORDER BY code DESC LIMIT 1"
-        ).fetchone()
+    component = last_component(server)
     with server.client("urban") as urban:
         form = urban.get(f"/edits/features/component/{component}").json()
         change = {"layer": "component", "feature": component, "kind": "change", "values": {"note": "无障碍"}}
