@@ -25,5 +25,5 @@ def test_a_server_that_is_down_is_said_in_the_card(open_map: OpenMap) -> None:
     page = open_map("leader")
     page.route("**/identify*", lambda route: route.abort())
     page.mouse.click(700, 400)
-    said = page.evaluate("ioc.text('problem_server')")
+    said = page.evaluate("ioc.text('problem_unreachable')")
     page.locator("#record-card, #banner").filter(has_text=said).first.wait_for()
