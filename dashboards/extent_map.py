@@ -21,13 +21,20 @@ def extent_map(outline: Sequence[Ring], extent: Sequence[float] | None) -> str:
     return _drawing(shapes)
 
 
-def places_map(outline: Sequence[Ring], places: Sequence[tuple[float, float]]) -> tuple[str, int]:
-    """SVG of rings with places in degrees as dots, and how many places lie beyond the drawing."""
+def places_map(
+    outline: Sequence[Ring], places: Sequence[tuple[float, float]], lines: Sequence[Ring] = ()
+) -> tuple[str, int]:
+    """SVG of rings with lines, or else places, in degrees, and how many places lie beyond the drawing."""
     place = _plane(outline)
     if place is None:
         return "", 0
     dots = [place(*one) for one in places]
     within = [(x, y) for x, y in dots if 0 <= x <= WIDTH and 0 <= y <= HEIGHT]
+    if lines:
+        drawn = "".join("M" + "L".join(f"{x} {y}" for x, y in (place(*p) for p in line)) for line in lines)
+        return _drawing(f'{_outline(outline, place)}<path class="lines" d="{drawn}"/>'), len(dots) - len(
+            within
+        )
     # Many places fall on one dot of so small a drawing.
     path = "".join(f"M{x} {y}h0" for x, y in sorted(set(within)))
     shapes = _outline(outline, place) + (f'<path class="places" d="{path}"/>' if path else "")

@@ -10,6 +10,8 @@ from etl.job import Job
 from geodata.errors import UserError
 
 FOLDER = "handed_in"
+ARRIVING = ".arriving-"
+"""Begins the name of a folder whose files are not whole yet."""
 MOST_MEGABYTES = 512
 CHUNK = 1 << 20
 
@@ -23,12 +25,15 @@ class NoFileError(UserError):
 
 
 async def keep_files(inbox: Path, files: Sequence[UploadFile]) -> list[Path]:
-    """Write uploaded files into a folder of their own in the inbox; nothing is left of a refused upload.
+    """Write uploaded files into a folder of their own in the inbox, which is there when they are whole.
+
+    Nothing is left of a refused upload.
 
     Raises:
         NoFileError, TooLargeError
     """
-    folder = inbox / FOLDER / secrets.token_hex(8)
+    token = secrets.token_hex(8)
+    folder = inbox / FOLDER / f"{ARRIVING}{token}"
     kept: list[Path] = []
     size = 0
     try:
@@ -50,7 +55,8 @@ async def keep_files(inbox: Path, files: Sequence[UploadFile]) -> list[Path]:
     if not size:
         _remove(folder, kept)
         raise NoFileError("No file was handed in.")
-    return kept
+    whole = folder.rename(folder.with_name(token))
+    return [whole / file.name for file in kept]
 
 
 def file_name(given: str | None) -> str | None:

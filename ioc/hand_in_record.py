@@ -10,12 +10,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ioc.hand_in import FOLDER
+from ioc.hand_in import ARRIVING, FOLDER
 
 RECORD = ".inspection.json"
 """Begins with a dot, as no uploaded file's name does."""
 KEPT = timedelta(days=30)
 """A hand-in that was never published is taken away after this time."""
+ARRIVES_WITHIN = timedelta(hours=6)
+"""A folder that is not whole by then was left by a server that died."""
 
 _TOKEN = re.compile("[0-9a-f]{16}")
 
@@ -24,12 +26,13 @@ class Proposal(BaseModel):
     """One layer: what was found, and the job as it stands now.
 
     ``found`` has the keys of ``ioc etl inspect --json``; ``places`` are sampled (longitude, latitude) in
-    degrees of CGCS2000. The runs are those that were asked for last.
+    degrees of CGCS2000, ``lines`` lines and outlines of such. The runs are those that were asked for last.
     """
 
     file: str
     found: dict[str, Any]
     places: list[tuple[float, float]]
+    lines: list[list[tuple[float, float]]] = Field(default_factory=list)
     code: str
     job: str
     check_run: int | None = None
@@ -86,11 +89,14 @@ def hand_ins(inbox: Path) -> list[HandIn]:
 
 
 def remove_old(inbox: Path) -> None:
-    """Take away what was never published and is older than ``KEPT``."""
-    before = datetime.now(UTC) - KEPT
+    """Take away what was never published and is older than ``KEPT``, and what never arrived whole."""
+    now = datetime.now(UTC)
     for one in hand_ins(inbox):
-        if one.at < before and not one.published:
+        if one.at < now - KEPT and not one.published:
             one.remove(inbox)
+    for folder in (inbox / FOLDER).glob(f"{ARRIVING}*"):
+        if datetime.fromtimestamp(folder.stat().st_mtime, UTC) < now - ARRIVES_WITHIN:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tokens(inbox: Path) -> Iterator[str]:

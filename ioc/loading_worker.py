@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from etl.load_worker import LoadWorker
 from geodata.errors import UserError
 from geodata.store import Store
 from ioc.context import open_store
+from ioc.hand_in_record import remove_old
 from ioc.inbox import Inbox, known_jobs
 from ioc.settings import Settings, read_settings
 from ioc.source_access import source_access
@@ -30,6 +32,8 @@ from ioc.source_access import source_access
 log = structlog.get_logger(__name__)
 
 RESTART_SECONDS = 1.0
+TIDY_SECONDS = 3600.0
+"""Between two times that old hand-ins are taken away."""
 
 
 def worker(
@@ -84,13 +88,17 @@ def _work(store: Store, inbox: Path, access: Access, stopping: threading.Event) 
 
 
 def _watch(store: Store, inbox: Inbox, every: float, stopping: threading.Event) -> None:
-    """Hand out runs as they are asked for, and look into the inbox."""
+    """Hand out runs as they are asked for, look into the inbox, take old hand-ins away."""
     log.info("worker: watching", inbox=str(inbox.folder))
+    tidied = -TIDY_SECONDS
     while not stopping.is_set():
         try:
             with psycopg.connect(store.owner_url, autocommit=True) as told:
                 told.execute(f"LISTEN {RUN_CHANNEL}")
                 while not stopping.is_set():
+                    if time.monotonic() >= tidied + TIDY_SECONDS:
+                        remove_old(inbox.folder)
+                        tidied = time.monotonic()
                     inbox.look()
                     with store.owner_connection() as connection:
                         hand_out(connection)

@@ -19,7 +19,7 @@ from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
 from ioc.error_page import ErrorPageMiddleware
-from ioc.hand_in_pages import hand_in_router
+from ioc.hand_in_routes import hand_in_router
 from ioc.oidc import OidcProvider, oidc_router, read_claims
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit

@@ -20,9 +20,13 @@ from etl.inspect.proposal import proposed_job
 from etl.inspect.reading import RawLayer, raw_layers
 from etl.inspect.target import TargetFinding, find_target
 from etl.inspect.written_places import note_on_columns
+from geodata.coordinates import CGCS2000, convert
 
 _KINDS = {"Point": "point", "LineString": "line", "LinearRing": "line", "Polygon": "polygon"}
 _DRAWN = 2_000
+_DRAWN_LINES = 300
+_FINENESS = 1e-4
+"""Degrees, some ten metres, that nobody sees on a small map."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,32 @@ def _field_json(match: FieldMatch, columns: CoordinateColumns | None) -> dict[st
         "factor": match.factor,
         "coordinate": place,
     }
+
+
+def drawn_lines(layer: LayerInspection) -> list[list[tuple[float, float]]]:
+    """Lines and outlines of at most 300 sampled rows in degrees of CGCS2000, simplified for a small map."""
+    frame, shapes = layer.frame, layer.raw.geometry
+    if layer.columns is not None and layer.columns.wkt:
+        shapes = coordinates(layer.raw.attributes, layer.columns)[2]
+    if shapes is None or frame.crs is None or frame.needs_parameters:
+        return []
+    parts = shapely.get_parts(shapes[shapely.get_dimensions(shapes) >= 1])
+    polygons = shapely.get_dimensions(parts) == 2
+    parts[polygons] = shapely.get_exterior_ring(parts[polygons])
+    parts = parts[np.linspace(0, len(parts) - 1, min(len(parts), _DRAWN_LINES)).astype(np.intp)]
+    crs = frame.crs
+
+    def degrees(points: np.ndarray) -> np.ndarray:
+        x, y = points.T[::-1] if frame.swapped else points.T
+        return np.column_stack(convert(x, y, crs, CGCS2000))
+
+    placed = shapely.simplify(shapely.transform(parts, degrees), _FINENESS)
+    lines = (shapely.get_coordinates(one) for one in np.atleast_1d(placed))
+    return [
+        [(round(float(x), 6), round(float(y), 6)) for x, y in line]
+        for line in lines
+        if len(line) > 1 and np.isfinite(line).all()
+    ]
 
 
 def drawn_places(layer: LayerInspection) -> list[tuple[float, float]]:

@@ -89,7 +89,7 @@ def write_each(good: Path) -> None:
 def spoil(good: Path, bad: Path, dice: random.Random) -> None:
     """Every file in several states; of those with several parts one at a time, the others sound."""
     files = sorted(good.iterdir())
-    for number in range(4):
+    for number in range(2):
         for file in files:
             stem = f"{file.stem.split('.')[0]}{number}{file.suffix[1:]}"
             family = next((endings for endings in PARTS if file.suffix in endings), (file.suffix,))

@@ -2,8 +2,12 @@
 
 import csv
 import io
+import json
+import os
 import re
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +15,8 @@ import numpy as np
 import pytest
 
 from geodata.coordinates import convert
+from ioc.hand_in import ARRIVING, FOLDER
+from ioc.hand_in_record import remove_old
 
 Client = Callable[[str], httpx.Client]
 CODE = "xin_jiao_she_shi"
@@ -154,3 +160,33 @@ def test_only_stewards_hand_in_and_only_what_is_there(client: Client) -> None:
     assert steward.post("/hand-in", files={"files": ("a.csv", b"")}).status_code == 400
     assert steward.get("/hand-in/..%2f..%2fjobs").status_code == 404
     assert steward.get("/hand-in/0123456789abcdef").status_code == 404
+
+
+def test_what_never_arrived_whole_is_taken_away(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    left, arriving, loaded = (folder / name for name in (f"{ARRIVING}a", f"{ARRIVING}b", "0123456789abcdef"))
+    for one in (left, arriving, loaded):
+        one.mkdir(parents=True)
+        (one / "点.csv").write_text("编号\n")
+    long_ago = time.time() - 7 * 3600
+    for one in (left, loaded):
+        os.utime(one, (long_ago, long_ago))
+    remove_old(tmp_path)
+    assert sorted(folder.iterdir()) == [arriving, loaded]
+
+
+def test_lines_are_drawn_as_lines(client: Client) -> None:
+    steward = client("steward")
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"编号": f"L{at}"},
+            "geometry": {"type": "LineString", "coordinates": [[114.3 + at / 100, 30.53], [114.31, 30.56]]},
+        }
+        for at in range(3)
+    ]
+    content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    _address, page = handed_in(steward, "线.geojson", content)
+    drawn = re.search(r'class="lines" d="([^"]+)"', page)
+    assert drawn
+    assert drawn[1].count("M") == 3
