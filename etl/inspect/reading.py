@@ -94,7 +94,10 @@ def _delimited(path: Path, named: str) -> RawLayer:
     head = head_of(path)
     encoding = detect_encoding(head)
     text = head.decode(encoding.codec, errors="replace")
-    cells, delimiter = _first_cells(text)
+    try:
+        cells, delimiter = _first_cells(text)
+    except csv.Error as error:
+        raise SourceError(f"{path} is no proper CSV ({error}): deliver it again.") from error
     header = find_header(cells)
     source: dict[str, Any] = {"path": named}
     if encoding.name != "UTF-8":

@@ -97,6 +97,7 @@ def spoil(good: Path, bad: Path, dice: random.Random) -> None:
                 content = part.read_bytes()
                 name = f"{stem}.{part.name.partition('.')[2]}"
                 (bad / name).write_bytes(damaged(content, dice) if part == file else content)
+    (bad / "endless.csv").write_text("1" * 200_000)
     for file in files:
         (bad / f"wrong{file.name}").write_bytes(dice.choice(files).read_bytes())
         (bad / f"empty{file.name}").write_bytes(b"")
