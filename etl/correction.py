@@ -1,7 +1,8 @@
 """Merges corrected rows of a quarantine into the published version, as a version of its own.
 
-Only the corrected rows are run again; all others are carried over. What is still wrong stays in quarantine. A
-row that a newer load brought otherwise, or no longer refuses, is turned away.
+Only the corrected rows are run again; all others are carried over, and held once more against rules that look
+across rows. What is still wrong stays in quarantine. A row that a newer load brought otherwise, or no longer
+refuses, is turned away.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ import shapely
 from psycopg import Connection, sql
 from pyproj import CRS
 
+from etl.correction_check import judge_carried_over
 from etl.dataset_record import dataset_id, record_of
 from etl.delivery import Delivery
 from etl.job import Job, Load
@@ -155,7 +157,10 @@ def _merge(
         remember_removed(connection, [c for row, c in old_codes.items() if row in rows and c not in codes])
         writer.write(delivery, chunk)
         writer.check_whole()
-        _keep_the_rest(connection, base, version, [line.source_row for line in changed])
+        _keep_quarantine(connection, base, version, [line.source_row for line in changed])
+        if job.load.mode == "full":
+            judge_carried_over(connection, job, version, references)
+        _count_whole(connection, base, version)
         writer.index()
         report.difference = compare(connection, version, base)
         keep(connection, version, report.difference)
@@ -248,10 +253,10 @@ def _begin(
     return version
 
 
-def _keep_the_rest(
+def _keep_quarantine(
     connection: Connection[Any], base: Version, version: Version, corrected: list[int]
 ) -> None:
-    """Keep the quarantine of rows that were not handed in, and count the version as a whole."""
+    """Keep the quarantine of rows that were not handed in."""
     connection.execute(
         """
         INSERT INTO ioc.quarantine (version_id, source_row, severity, rule, reason_zh, reason_en, field, raw,
@@ -263,6 +268,10 @@ def _keep_the_rest(
         """,
         [version.id, base.id, corrected],
     )
+
+
+def _count_whole(connection: Connection[Any], base: Version, version: Version) -> None:
+    """Count the version as a whole."""
     connection.execute(
         sql.SQL(
             """

@@ -33,7 +33,7 @@ def check_dataset(
     declared = checks_of(job, "dataset")
     if not declared:
         return
-    rows, own = version_rows(connection, job, version, _columns_read(job, declared))
+    rows, own = version_rows(connection, job, version, columns_read(job, declared))
     rows.references = references
     for one in declared:
         finding = RULES[one.rule](rows, **one.parameters)
@@ -66,7 +66,7 @@ def repeated_values(connection: Connection[Any], job: Job, version: Version) -> 
         yield rows, Breach(one.name, one.severity, RULES[one.rule](rows, column))
 
 
-def _columns_read(job: Job, declared: list[Check]) -> list[str]:
+def columns_read(job: Job, declared: list[Check]) -> list[str]:
     """Target columns that the rules say they read or that their parameters name."""
     names: set[str] = {"code"}
     for one in declared:

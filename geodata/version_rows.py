@@ -163,6 +163,56 @@ def flag(connection: Connection[Any], version: Version, source_rows: Sequence[in
     return row[0] if row else 0
 
 
+def reflag(
+    connection: Connection[Any],
+    version: Version,
+    source_rows: Sequence[int],
+    warning: str,
+    rule: str,
+    field: str | None,
+) -> list[int]:
+    """Make these of the rows carried over, and no others of them, bear a warning of a rule; for full loads.
+
+    Quarantine entries of rows that no longer bear it go. Returns the rows that bear it newly.
+    """
+    table = sql.Identifier(f"{version.target}_{version.id}")
+    values = {
+        "warning": warning,
+        "rows": list(source_rows),
+        "version": version.id,
+        "rule": rule,
+        "field": field,
+    }
+    connection.execute(
+        sql.SQL(
+            """
+            WITH mended AS (
+                UPDATE version.{table}
+                SET warnings = nullif(array_remove(warnings, %(warning)s::text), '{{}}')
+                WHERE load_id IS NOT NULL AND %(warning)s = ANY (warnings) AND NOT source_row = ANY (%(rows)s)
+                RETURNING source_row
+            )
+            DELETE FROM ioc.quarantine q USING mended m
+            WHERE q.version_id = %(version)s AND q.source_row = m.source_row AND q.rule = %(rule)s
+                AND q.field IS NOT DISTINCT FROM %(field)s AND q.severity = 'warning'
+            """
+        ).format(table=table),
+        values,
+    )
+    added = connection.execute(
+        sql.SQL(
+            """
+            UPDATE version.{table} SET warnings = warnings || %(warning)s::text
+            WHERE load_id IS NOT NULL AND source_row = ANY (%(rows)s)
+                AND (warnings IS NULL OR NOT %(warning)s = ANY (warnings))
+            RETURNING source_row
+            """
+        ).format(table=table),
+        values,
+    )
+    return [source_row for (source_row,) in added]
+
+
 def tell_ids_apart(connection: Connection[Any], version: Version, dataset_code: str) -> None:
     """Give new ids to features whose keys meet in one; those carried over keep theirs."""
     table = sql.Identifier(f"{version.target}_{version.id}")

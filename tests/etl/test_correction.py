@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 import pytest
 import shapely
 
@@ -13,6 +14,9 @@ from etl.correction import merge_corrections
 from etl.dataset_history import quarantined_rows
 from etl.job import Job
 from etl.quarantine_workbook import GEOMETRY, WorkbookError, quarantine_workbook
+from etl.rows import Rows
+from etl.rules import RULES, Finding
+from etl.rules.finding import always, rule
 from etl.run import run_job
 from geodata.store import Store
 from tests.etl.deliveries import (
@@ -91,6 +95,40 @@ def test_corrected_rows_join_the_rest_and_others_stay_in_quarantine(store: Store
     assert rows_of(store, counts)[-1] == (5, 3, 2, 0)
     entries = rows_of(store, "SELECT code FROM ioc.search_entry WHERE code LIKE 'A%%' ORDER BY code")
     assert entries == [("A1",), ("A2",), ("A4",)]
+
+
+def crowded(rows: Rows) -> Finding:
+    """Every row that shares its place."""
+    places = pd.Series(shapely.to_wkt(rows.geometry))
+    return Finding(places.duplicated(keep=False).to_numpy(), None, always("拥挤", "crowded"))
+
+
+def test_rows_carried_over_are_judged_again_beside_the_corrected_ones(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, "crowded", crowded)
+    rule("crowded", scope="dataset", columns=("code", "geom"))(crowded)
+    near = '[[checks]]\nid = "NEAR"\nrule = "same_place"\nseverity = "warning"'
+    dated = '[[checks]]\nrule = "range"\ncolumn = "capacity"\nmax = 50\nseverity = "warning"'
+    crowd = '[[checks]]\nrule = "crowded"\nseverity = "warning"'
+    job = degrees_job(tmp_path, checks=f"{near}\n{dated}\n{crowd}")
+    # B2 lies where B1 does; B1, corrected, moves to where B3 is, which lies after it.
+    rows = ["B1,一,114.305,30.505,99", "B2,二,114.305,30.505,1", "B3,三,114.315,30.505,1"]
+    write_list(tmp_path, rows, HEADER)
+    load(store, job, tmp_path)
+    warnings = "SELECT code, warnings FROM ioc.facility ORDER BY code"
+    assert rows_of(store, warnings) == [
+        ("B1", ["range:capacity", "crowded"]),
+        ("B2", ["NEAR:geom", "crowded"]),
+        ("B3", None),
+    ]
+    moved = {"B1": {"经度": "114.315", "容量": "9"}}
+    report = merge_corrections(store, job, corrected(quarantine_workbook(store, job), set_cells(moved)))
+    assert report.published
+    assert rows_of(store, warnings) == [("B1", ["NEAR:geom", "crowded"]), ("B2", None), ("B3", ["crowded"])]
+    entries = {(row.source_row, row.rule, row.reason_en) for row in quarantined_rows(store, job.code)}
+    assert {one[:2] for one in entries} == {(2, "NEAR"), (2, "crowded"), (None, "crowded")}
+    assert (None, "crowded", "B3：crowded") in entries
 
 
 def test_the_same_workbook_and_the_uncorrected_file_change_nothing(

@@ -72,7 +72,7 @@ def test_an_incremental_load_changes_what_it_names_and_keeps_the_rest(store: Sto
     entries = rows_of(store, "SELECT code, title FROM ioc.search_entry ORDER BY code")
     assert entries == [("A1", "一号"), ("A2", "贰号"), ("A4", "四号")]
     ids = dict(rows_of(store, "SELECT code, id FROM ioc.facility"))
-    [(dataset,)] = rows_of(store, "SELECT id FROM ioc.dataset")
+    [(dataset,)] = rows_of(store, "SELECT id FROM ioc.dataset WHERE code = 'facility_test'")
     with store.owner_connection() as connection:
         origin = {code: feature_lineage(connection, "facility", [dataset], ids[code]) for code in ids}
     assert {code: one.version_id for code, one in origin.items() if one} == {
