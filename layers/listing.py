@@ -14,6 +14,12 @@ from styles import UnknownStyleError, legend_of, style_of, variants_of
 DEFAULT_STYLES = {"point": "default_point", "line": "default_line", "polygon": "default_polygon"}
 
 
+HEAT_FEATURES = 210_000
+"""Features of a layer that the intensities of ``styles/layers/variants`` are made for."""
+MOST_HEAT = 100.0
+"""A layer of few features does not glow at each of them."""
+
+
 def listing(
     catalogue: Catalogue, viewer: Viewer, theme: str, tile_version: Callable[[str], str]
 ) -> dict[str, Any]:
@@ -51,19 +57,29 @@ def layer_style(layer: Layer, theme: str) -> list[dict[str, Any]]:
         return style_of(DEFAULT_STYLES[layer.geometry], theme)
 
 
-def layer_variants(layer: Layer, theme: str) -> list[dict[str, Any]]:
-    """Other styles that a viewer may choose for a layer: its own, or those of all layers of its geometry."""
+def layer_variants(layer: Layer, theme: str, count: int) -> list[dict[str, Any]]:
+    """Other styles that a viewer may choose for a layer: its own, or those of all layers of its geometry.
+
+    A heat map shows where there is more than elsewhere, so its weights go by the layer's number of features.
+    """
     declared = variants_of(layer.style, theme) or variants_of(DEFAULT_STYLES[layer.geometry], theme)
     return [
         {
             "id": variant["id"],
             "title_zh": variant["zh"],
             "title_en": variant["en"],
-            "style": variant["layers"],
+            "style": [_weighed(part, count) for part in variant["layers"]],
             "legend": legend_of(variant["layers"]),
         }
         for variant in declared
     ]
+
+
+def _weighed(part: dict[str, Any], count: int) -> dict[str, Any]:
+    if part["type"] != "heatmap":
+        return part
+    share = min(HEAT_FEATURES / max(count, 1), MOST_HEAT)
+    return part | {"paint": part["paint"] | {"heatmap-weight": ["*", share, part["paint"]["heatmap-weight"]]}}
 
 
 def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> dict[str, Any]:
@@ -71,6 +87,7 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
     updated = [d.published_at for d in datasets if d.published_at is not None]
     sensitivity = max(d.sensitivity for d in datasets)
     own = datasets[0]
+    count = sum(d.rows_loaded for d in datasets)
     return {
         "id": layer.id,
         "title_zh": layer.title.zh,
@@ -92,7 +109,7 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
         "visible_by_default": layer.visible_by_default,
         "style": style,
         "legend": legend_of(style),
-        "variants": layer_variants(layer, theme),
+        "variants": layer_variants(layer, theme, count),
         "fields": [
             {
                 "name": f.name,
@@ -103,7 +120,7 @@ def _entry(layer: Layer, datasets: tuple[PublishedDataset, ...], theme: str) -> 
             }
             for f in layer.fields
         ],
-        "count": sum(d.rows_loaded for d in datasets),
+        "count": count,
         "version": "-".join(f"{d.version_id}.{d.revision}" for d in datasets),
         "extent": _around([d.extent for d in datasets if d.extent]),
         "synthetic": any(d.synthetic for d in datasets),

@@ -39,6 +39,13 @@ CANDIDATES = """
         ORDER BY geom_3857 <-> {point} LIMIT %(most)s
     ) AS near
 """
+# A vehicle that has been silent for half an hour is not offered: nobody knows where it is.
+VEHICLES = sql.SQL("""
+    SELECT d.id, concat_ws(' ', d.device_type, d.name), d.code, p.lon, p.lat
+    FROM ioc.latest_position AS p JOIN ioc.series AS s ON s.id = p.series_id
+    JOIN ioc.device AS d ON d.code = s.device_code
+    WHERE d.device_type = ANY (%(kinds)s) AND p.observed_at > now() - interval '30 minutes'
+""")
 POINT = sql.SQL("ST_SetSRID(ST_MakePoint(%(px)s::float8, %(py)s::float8), 3857)")
 
 Place = tuple[float, float]
@@ -46,12 +53,16 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True)
 class NearestKind:
-    """A kind of thing that can be asked for: features of a layer with one of the values in ``where``."""
+    """A kind of thing that can be asked for: features of a layer with one of the values in ``where``.
+
+    Or, without a layer, vehicles of these kinds that have lately said where they are.
+    """
 
     id: str
     title: Title
-    layer: str
+    layer: str | None
     where: MappingProxyType[str, tuple[str, ...]]
+    vehicles: tuple[str, ...]
 
 
 @cache
@@ -62,8 +73,9 @@ def nearest_kinds() -> dict[str, NearestKind]:
         name: NearestKind(
             name,
             Title(**entry["title"]),
-            entry["layer"],
+            entry.get("layer"),
             MappingProxyType({column: tuple(values) for column, values in entry.get("where", {}).items()}),
+            tuple(entry.get("vehicles", ())),
         )
         for name, entry in declared.items()
     }
@@ -88,9 +100,13 @@ class NearestService:
         asked = nearest_kinds().get(kind)
         if asked is None:
             raise NotFoundError(f"There is no kind “{kind[:40]}”: ask for {', '.join(nearest_kinds())}.")
+        graph = await self._graph(catalogue, viewer)
+        if asked.layer is None:
+            (rows,) = await self._store.read(viewer, [(VEHICLES, {"kinds": list(asked.vehicles)})])
+            straight = [float(geodesic_distance(*place, lon, lat)) for *_, lon, lat in rows]
+            return _answer(asked, None, _ranked(graph, place, rows, straight, count))
         shown, dataset_ids = visible_layer(catalogue, viewer, asked.layer)
         layer = replace(shown, where=MappingProxyType({**shown.where, **asked.where}))
-        graph = await self._graph(catalogue, viewer)
         found: list[dict[str, Any]] = []
         for reach, most in ROUNDS:
             rows = await self._candidates(viewer, layer, dataset_ids, place, reach, most)
@@ -99,13 +115,7 @@ class NearestService:
             seen_to = max(straight) if len(rows) == most else reach
             if len(found) == count and found[-1]["metres"] <= seen_to:
                 break
-        return {
-            "kind": asked.id,
-            "title_zh": asked.title.zh,
-            "title_en": asked.title.en,
-            "layer": layer.id,
-            "features": found,
-        }
+        return _answer(asked, layer.id, found)
 
     async def _candidates(
         self, viewer: Viewer, layer: Layer, dataset_ids: list[int], place: Place, reach: float, most: int
@@ -151,6 +161,16 @@ class NearestService:
         (rows,) = await self._store.read(viewer, [(statement, row_parameters(layer, dataset_ids))])
         roads = [shapely.from_wkb(bytes(wkb)) for (wkb,) in rows]
         return await asyncio.to_thread(RoadGraph, roads, self._frame)
+
+
+def _answer(kind: NearestKind, layer: str | None, found: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "kind": kind.id,
+        "title_zh": kind.title.zh,
+        "title_en": kind.title.en,
+        "layer": layer,
+        "features": found,
+    }
 
 
 def _ranked(

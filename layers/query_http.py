@@ -53,7 +53,8 @@ def query_router(
         """The nearest of a kind to a place, by road."""
         with LOOKUP_SECONDS.labels("nearest").time():
             found = await nearest.nearest(catalogue(), viewer_of(request), kind, (lon, lat), n)
-        note_views(catalogue(), [(found["layer"], entry["id"]) for entry in found["features"]])
+        if found["layer"]:
+            note_views(catalogue(), [(found["layer"], entry["id"]) for entry in found["features"]])
         return JSONResponse(found, headers=NO_STORE)
 
     @routes.post("/query")

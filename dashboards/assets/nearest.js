@@ -3,7 +3,7 @@
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
-  const KINDS = { camera: "camera", fire: "component", facility: "facility" }; // by the layer that each is in
+  const KINDS = { camera: "camera", fire: "component", facility: "facility", crew: null }; // by the layer that each is in
   const COUNT = 5;
   let at = null; // [lon, lat]
   let kind = "camera";
@@ -13,7 +13,7 @@
   const root = () => document.getElementById("nearest-panel");
 
   /** The kinds whose layer this viewer may see. */
-  const offered = () => Object.keys(KINDS).filter((id) => ioc.layers.find(KINDS[id]));
+  const offered = () => Object.keys(KINDS).filter((id) => !KINDS[id] || ioc.layers.find(KINDS[id]));
 
   function ask(point) {
     if (!offered().includes(kind)) [kind] = offered();
@@ -79,8 +79,9 @@
 
   function row(layer, feature) {
     const go = () => {
-      if (!ioc.layers.isOn(layer)) ioc.layers.turn(layer, true);
       ioc.mapView.flyTo(feature);
+      if (!layer) return; // a vehicle has no record of its own
+      if (!ioc.layers.isOn(layer)) ioc.layers.turn(layer, true);
       ioc.recordCard.open(layer, feature.id, feature.title, { lon: feature.lon, lat: feature.lat });
     };
     return el("li", {}, el("button", { type: "button", onclick: go }, el("span", {}, feature.title),

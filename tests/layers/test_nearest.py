@@ -10,6 +10,7 @@ from pyproj import Geod
 from layers.nearest import nearest_kinds
 from layers.road_graph import RoadGraph
 from tests.layers.district import District, rows_of
+from tests.layers.district_rows import Rows, load
 
 ELLIPSOID = Geod(a=6378137.0, rf=298.257222101)
 STEP = 0.001
@@ -98,6 +99,40 @@ def test_without_roads_distances_are_straight_and_say_so(own_district: District)
     places = rows_of(own_district, "SELECT ST_X(geom), ST_Y(geom) FROM ioc.camera")
     nearest = sorted(ELLIPSOID.inv(114.34, 30.556, *place)[2] for place in places)[:5]
     assert [feature["metres"] for feature in found] == pytest.approx(nearest, abs=0.01)
+
+
+VEHICLE = Rows(
+    "vehicle",
+    "device",
+    ("作业车辆", "Vehicles"),
+    "urban",
+    3,
+    """
+    SELECT i AS id, 'vehicle ' || i AS code, 'crew ' || i AS name, NULL AS area_code,
+        1::smallint AS sensitivity, i::int AS source_row, '排水抢险车' AS device_type,
+        NULL::geometry(POINT, 4490) AS geom
+    FROM generate_series(1, %(count)s::bigint) AS i
+    """,
+)
+
+
+def test_a_crew_is_near_where_it_said_it_is_and_not_when_it_is_silent(own_district: District) -> None:
+    with own_district.store.owner_connection() as connection:
+        load(connection, VEHICLE)
+        for number, lon, minutes in ((1, 114.36, 29), (2, 114.341, 1), (3, 114.34, 31)):
+            connection.execute(
+                "INSERT INTO ioc.latest_position (series_id, observed_at, lon, lat, status, received_at) "
+                "SELECT id, now() - make_interval(mins => %s), %s, 30.556, '', now() "
+                "FROM ioc.series_of(ARRAY['vehicle ' || %s], ARRAY['position'])",
+                [minutes, lon, str(number)],
+            )
+    found = ask(own_district, "crew", "leader").json()
+    assert found["layer"] is None
+    assert [(one["title"], one["lon"]) for one in found["features"]] == [
+        ("排水抢险车 crew 2", 114.341),
+        ("排水抢险车 crew 1", 114.36),
+    ]
+    assert ask(own_district, "crew", "nobody").json()["features"] == []
 
 
 def test_declared_kinds_exist() -> None:
