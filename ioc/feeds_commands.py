@@ -12,8 +12,12 @@ import typer
 from etl.feeds.capture import read_capture
 from etl.feeds.frame_record import FrameRecorder
 from geodata.errors import UserError
+from ioc.feed_maintenance import maintain_feeds
+from ioc.feed_source_commands import source_app
 
 feeds_app = typer.Typer(no_args_is_help=True)
+feeds_app.add_typer(source_app, name="source")
+feeds_app.command("maintain")(maintain_feeds)
 
 
 class Protocol(StrEnum):

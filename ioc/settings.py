@@ -72,6 +72,18 @@ class Settings(BaseSettings):
         "0: no limit.",
     )
 
+    readings_kept_days: int = Field(
+        400,
+        ge=7,
+        description="Days for which raw readings are kept (about 95 bytes each); older ones are refused.",
+    )
+    hours_kept_days: int = Field(
+        1830, ge=30, description="Days for which hourly aggregates are kept; daily ones stay."
+    )
+    positions_kept_days: int = Field(
+        90, ge=2, description="Days for which raw positions are kept; simplified tracks stay."
+    )
+
     embed_origins: str = Field(
         "",
         pattern=r"^(https?://[A-Za-z0-9.*-]+(:\d{1,5})?([ ,]+|$))*$",

@@ -36,7 +36,8 @@ from layers.problem import problem_response
 COOKIE = "ioc_session"
 PUBLIC_PATHS = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/kiosk", "/health", "/favicon.ico")
 METRICS_PATH = "/metrics"
-PUBLIC_PREFIXES = ("/assets/",)
+PUBLIC_PREFIXES = ("/assets/", "/ingest/")
+"""Static files; and what sources hand in, which the routes let in by tokens of their own."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CACHE_LIMIT = 10_000
 
@@ -113,7 +114,7 @@ def may_read_metrics(request: Request) -> None:
 
 
 class SignInMiddleware:
-    """Lets nobody pass who is not signed in, except to the sign-in page itself and the static files.
+    """Lets nobody pass who is not signed in, except to the sign-in page, static files and the sources' door.
 
     The bearer of ``metrics_token`` passes to the metrics and to nothing else.
 

@@ -19,7 +19,9 @@ from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
 from ioc.error_page import ErrorPageMiddleware
+from ioc.feed_source import SourceDoor
 from ioc.hand_in_routes import hand_in_router
+from ioc.ingest import LazyIntake, ingest_router
 from ioc.oidc import OidcProvider, oidc_router, read_claims
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
@@ -58,12 +60,14 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     directory = ViewerDirectory(store, watch.is_watched)
     catalogue = published_catalogue(watch)
     trail = RequestTrail(store)
+    intake = LazyIntake(store.app_url, settings.readings_kept_days)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await watch.start()
         await hub.start()
         yield
+        await run_in_threadpool(intake.close)
         await hub.stop()
         await watch.stop()
         await trail.close()
@@ -89,6 +93,9 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers)
     app.include_router(live_router(store, hub, Topics(), viewer_of, viewer_now))
+    app.include_router(
+        ingest_router(store, SourceDoor(store, RequestLimit(settings.requests_per_second)), intake)
+    )
     app.include_router(_basemap_router(settings))
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))

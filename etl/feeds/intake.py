@@ -148,13 +148,22 @@ class Intake:
         self._writer.close()
 
     def _next_batch(self) -> list[_Waiting]:
+        """What waits, up to a transaction's worth; nothing when the intake is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing.is_set())
             batch: list[_Waiting] = []
             rows = 0
-            while self._queue and rows < MOST_ROWS:
-                batch.append(self._queue.popleft())
-                rows += len(batch[-1].content[0]) + len(batch[-1].content[1])
+            while not batch:
+                self._changed.wait_for(lambda: self._queue or self._closing.is_set())
+                if not self._queue:
+                    break
+                while self._queue and rows < MOST_ROWS:
+                    waiting = self._queue.popleft()
+                    # Who gave up before its turn has not been answered.
+                    if waiting.future.set_running_or_notify_cancel():
+                        batch.append(waiting)
+                        rows += len(waiting.content[0]) + len(waiting.content[1])
+                    else:
+                        self._count(waiting, -1)
             return batch
 
     def _write(self, batch: list[_Waiting], notices: list[dict[str, Any]]) -> None:

@@ -237,7 +237,7 @@ def _fate(
         again[columns.row] = ~kept.fresh
         unknown = {pair for pair in set(columns.pairs) if register.device(pair[0]).right is None}
         if unknown:
-            waiting[columns.row] = [pair in unknown for pair in columns.pairs]
+            waiting[columns.row] = kept.fresh & [pair in unknown for pair in columns.pairs]
     return _Fate(fresh, again, waiting, refused)
 
 

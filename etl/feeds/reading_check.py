@@ -89,14 +89,16 @@ def reading_columns(
         f"{note[:LONGEST_QUALITY]} {CLOCK_QUALITY}".strip() if late else note[:LONGEST_QUALITY]
         for note, late in zip(notes, ahead, strict=True)
     ]
-    names, codes = np.unique(np.array(marks, dtype=object), return_inverse=True)
+    names = sorted(set(marks))
+    places = {name: place for place, name in enumerate(names, start=1)}
+    codes = np.array([places[mark] for mark in marks], dtype=np.int16)
     columns = ReadingColumns(
         kept,
         [pairs[row] for row in kept],
         observed[kept],
         value[kept],
-        codes[kept] + 1,
-        [str(name) for name in names],
+        codes[kept],
+        names,
     )
     return columns, _refusals("reading", reasons)
 

@@ -1,7 +1,7 @@
 """Every route and websocket of the program, asked as every role and as nobody, against a declared table.
 
-``route_rights.csv`` says who may: ``anybody``, ``signed-in``, or roles. A route without a line fails, and so
-does a line without a route.
+``route_rights.csv`` says who may: ``anybody``, ``signed-in``, roles, or ``source``, whose token no account has.
+A route without a line fails, and so does a line without a route.
 """
 
 import csv

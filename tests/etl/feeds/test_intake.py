@@ -1,14 +1,18 @@
 """Readings and positions into the store: once, at their time, and told to those who may see them."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from psycopg import Connection
 
+from etl.feeds import intake as intake_module
 from etl.feeds.intake import Intake
+from etl.feeds.maintenance import KeptDays, maintain
 from etl.feeds.reading import Position, Reading, ReadingBatch
 from etl.feeds.reading_aggregate import hour_aggregates
 from geodata.store import Store
@@ -235,3 +239,70 @@ def test_aggregates_agree_with_a_loop() -> None:
             )
     columns = (found.minimum, found.maximum, found.minimum_at, found.maximum_at, found.n, found.last)
     assert list(zip(*columns, strict=True)) == expected
+
+
+def test_a_flood_sheds_positions_and_says_so_and_readings_wait(
+    intake: Intake, device: str, rows: Rows, demo_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MOST_READINGS", 100)
+    monkeypatch.setattr(intake_module, "MOST_POSITIONS", 100)
+    intake.take([Reading(device, "Z", at(-2000), 1.0)])
+    readings = [[Reading(device, "Z", at(-10 * n - m / 10), 1.0) for m in range(50)] for n in range(20)]
+    positions = [[Position(device, at(-n - m / 100), 114.3, 30.5) for m in range(50)] for n in range(20)]
+    with ThreadPoolExecutor(20) as senders, demo_store.owner_connection() as holding:
+        holding.execute("LOCK TABLE ioc.observation, ioc.vehicle_position IN EXCLUSIVE MODE")
+        shed = [intake.submit([], one) for one in positions]
+        held = [senders.submit(intake.take, one) for one in readings]
+        assert sum(one.done() for one in shed) >= 15
+        holding.rollback()
+        assert [one.result().stored for one in held] == [50] * 20
+        moved = [one.result() for one in shed]
+    assert rows("SELECT count(*) FROM ioc.observation") == [(1001,)]
+    assert sum(one.stored for one in moved) + sum(one.shed for one in moved) == 1000
+    assert rows("SELECT count(*) FROM ioc.vehicle_position") == [(sum(one.stored for one in moved),)]
+    intake.take([Reading(device, "Z", at(-2001), 1.0)])
+    told = rows(
+        "SELECT i ->> 'state', (i ->> 'shed')::int FROM ioc.live_event, jsonb_array_elements(items) i "
+        "WHERE topic = 'device' ORDER BY id"
+    )
+    assert told == [("shedding", None), ("normal", sum(one.shed for one in moved))]
+
+
+def test_who_listens_and_never_reads_holds_nothing_up(
+    intake: Intake, device: str, demo_store: Store, rows: Rows
+) -> None:
+    with psycopg.connect(demo_store.app_url, autocommit=True) as stuck:
+        stuck.execute("LISTEN ioc_live")
+        with stuck.transaction():
+            stuck.execute("SELECT txid_current()")
+            for minute in range(100):
+                intake.take([Reading(device, "Z", at(minute - 200), float(minute))])
+            assert rows("SELECT count(*) FROM ioc.live_event") == [(100,)]
+
+
+def test_maintenance_makes_days_removes_old_ones_and_draws_tracks(
+    intake: Intake, device: str, rows: Rows, demo_store: Store
+) -> None:
+    kept = KeptDays(readings=10, hours=40, positions=1)
+    old = NOW - timedelta(days=11)
+    hour = (NOW - timedelta(hours=2)).replace(minute=0)
+    intake.take([Reading(device, "Z", old - timedelta(days=1), 1.0), Reading(device, "Z", old, 2.0)])
+    # A hundred metres north in four steps, a little crooked; a second late.
+    steps = [(114.3, 30.5), (114.300001, 30.5003), (114.3, 30.5006), (114.3, 30.5009)]
+    given = [Position(device, hour + timedelta(minutes=n), *step) for n, step in enumerate(steps)]
+    intake.take([], given[:3])
+    with psycopg.connect(demo_store.owner_url, autocommit=True) as connection:
+        done = maintain(connection, kept, NOW)
+        assert (done.tracks, done.removed) == (1, [f"observation_{old - timedelta(days=1):%Y%m%d}"])
+        intake.take([], given[3:])
+        done = maintain(connection, kept, NOW)
+        assert (done.tracks, done.removed) == (1, [])
+    assert rows("SELECT value FROM ioc.observation") == [(2.0,)]
+    [(n, length, points)] = rows("SELECT n, length_m, ST_NPoints(geom) FROM ioc.vehicle_track")
+    # A degree of latitude is 110,860 m here.
+    assert (n, points) == (4, 2)
+    assert length == pytest.approx(0.0009 * 110_860, rel=0.005)
+    ahead = rows(
+        "SELECT to_regclass(%s) IS NOT NULL", f"reading.observation_{NOW + timedelta(days=3):%Y%m%d}"
+    )
+    assert ahead == [(True,)]

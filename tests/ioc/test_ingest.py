@@ -1,0 +1,129 @@
+"""What sources hand in over HTTP: let in by token, bounded, answered row by row, and once."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from ioc.feed_source import add_source, revoke_source
+from tests.conftest import RunningServer
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def door(server: RunningServer) -> Iterator[httpx.Client]:
+    with server.store.owner_connection() as connection:
+        token = add_source(connection, "water company", ["readings", "positions"])
+    with httpx.Client(
+        base_url=server.address, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    ) as client:
+        yield client
+    with server.store.owner_connection() as connection:
+        revoke_source(connection, "water company")
+    assert client.is_closed
+    assert httpx.post(f"{server.address}/ingest/readings", headers=client.headers).status_code == 401
+
+
+def reading(device: str, minutes: float, value: Any = 1.5, **more: Any) -> dict[str, Any]:
+    return {
+        "device": device,
+        "metric": "Z",
+        "at": (NOW - timedelta(minutes=minutes)).isoformat(),
+        "value": value,
+        **more,
+    }
+
+
+def test_readings_are_answered_by_row_and_a_key_gets_its_answer_again(
+    door: httpx.Client, server: RunningServer
+) -> None:
+    rows = [
+        reading("door-1", 1),
+        reading("door-1", 2, "wet"),
+        reading("door-1", 3, at="2026-07-01 08:00"),
+        reading("door-1", 4, None),
+        {"device": "door-1"},
+        reading("door-1", 1),
+        7,
+        reading("door-1", 9_999_999),
+    ]
+    sent = json.dumps({"readings": rows})
+    first = door.post("/ingest/readings", content=sent, headers={"Idempotency-Key": "a"})
+    assert first.status_code == 200, first.text
+    answer = first.json()
+    assert (answer["stored"], answer["duplicates"], answer["waiting"]) == (2, 1, 2)
+    assert [one["row"] for one in answer["refused"]] == [1, 2, 4, 6, 7]
+    assert "zone" in answer["refused"][1]["reason"]
+    assert "时区" in answer["refused"][1]["reason_zh"]
+    again = door.post("/ingest/readings", content=sent, headers={"Idempotency-Key": "a"})
+    assert again.json() == answer
+    other = door.post("/ingest/readings", json={"readings": []}, headers={"Idempotency-Key": "a"})
+    assert other.status_code == 422
+    packed = gzip.compress(json.dumps({"readings": rows[:1]}).encode())
+    unpacked = door.post("/ingest/readings", content=packed, headers={"Content-Encoding": "gzip"}).json()
+    assert (unpacked["stored"], unpacked["duplicates"]) == (0, 1)
+    with server.store.owner_connection() as connection:
+        stored = connection.execute(
+            "SELECT o.value FROM ioc.observation o JOIN ioc.series s ON s.id = o.series_id "
+            "WHERE s.device_code = 'door-1' ORDER BY o.observed_at"
+        ).fetchall()
+    assert stored == [(None,), (1.5,)]
+    with server.client("admin") as admin:
+        assert 'ioc_readings_total{outcome="stored"}' in admin.get("/metrics").text
+
+
+def test_positions_come_in_and_every_row_refused_is_a_problem(
+    door: httpx.Client, server: RunningServer
+) -> None:
+    at = NOW.isoformat()
+    given = {"positions": [{"device": "door-2", "at": at, "lon": 114.3, "lat": 30.5, "speed": 36}]}
+    assert door.post("/ingest/positions", json=given).json()["stored"] == 1
+    wrong = {
+        "positions": [{"device": "door-2", "at": at, "lon": 0, "lat": 0}, {"device": "door-2", "at": at}]
+    }
+    answer = door.post("/ingest/positions", json=wrong)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [one["row"] for one in answer.json()["refused"]] == [0, 1]
+    with server.store.owner_connection() as connection:
+        assert connection.execute("SELECT speed FROM ioc.latest_position").fetchone() == (36.0,)
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"[", {}, 400),
+        (b"[]", {}, 400),
+        (b'{"readings": 3}', {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b"nonsense", {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b'{"readings": []}')[:-9], {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b" " * (17 << 20)), {"Content-Encoding": "gzip"}, 413),
+        (json.dumps({"readings": [0] * 10_001}).encode(), {}, 413),
+        (b"{}", {"Content-Encoding": "br"}, 400),
+        (b"{}", {"Idempotency-Key": "k" * 200}, 400),
+        (b"{}", {"Authorization": "Bearer nobody"}, 401),
+        (b"{}", {"Authorization": ""}, 401),
+    ],
+)
+def test_what_is_no_request_is_refused_with_one_sentence(
+    door: httpx.Client, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = door.post("/ingest/readings", content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+
+
+def test_a_source_sends_only_what_it_may(server: RunningServer) -> None:
+    with server.store.owner_connection() as connection:
+        token = add_source(connection, "buses", ["positions"])
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{server.address}/ingest/readings", json={"readings": []}, headers=headers)
+    assert answer.status_code == 403
+    assert "positions" in answer.json()["detail"]
