@@ -18,6 +18,7 @@ from layers.layer_http import layer_routes
 from layers.listing import listing
 from layers.metrics import LOOKUP_SECONDS
 from layers.moment import read_moment
+from layers.observation_http import observation_routes
 from layers.query_http import query_router
 from layers.saved_view import view_routes
 from layers.search import search
@@ -48,6 +49,7 @@ def router(
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
     routes.include_router(unit_grid_routes(store, watch, viewer_of))
+    routes.include_router(observation_routes(store, viewer_of))
     endpoint = TileEndpoint(tiles, viewer_of)
     routes.add_route(ROUTE, endpoint, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 

@@ -171,7 +171,7 @@ def running_server(store: Store) -> Iterator[RunningServer]:
             command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
         ) as process:
             try:
-                address = _announced_address(process)
+                address = announced_address(process)
                 accounts = json.loads((Path(folder) / "demo_accounts.json").read_text(encoding="utf-8"))
                 passwords = {a["name"]: a["password"] for a in accounts}
                 yield RunningServer(address, passwords, store, process)
@@ -180,7 +180,8 @@ def running_server(store: Store) -> Iterator[RunningServer]:
                 process.communicate(timeout=30)
 
 
-def _announced_address(process: subprocess.Popen[str]) -> str:
+def announced_address(process: subprocess.Popen[str]) -> str:
+    """Where `ioc up` says it serves, as soon as it does."""
     assert process.stdout is not None
     said = []
     for line in process.stdout:

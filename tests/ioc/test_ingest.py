@@ -127,3 +127,47 @@ def test_a_source_sends_only_what_it_may(server: RunningServer) -> None:
     answer = httpx.post(f"{server.address}/ingest/readings", json={"readings": []}, headers=headers)
     assert answer.status_code == 403
     assert "positions" in answer.json()["detail"]
+
+
+def test_what_came_in_is_read_as_far_as_its_device_is_seen(door: httpx.Client, server: RunningServer) -> None:
+    with server.store.owner_connection() as connection:
+        row = connection.execute(
+            "SELECT d.code, d.station_code, m.metric FROM ioc.device d "
+            "JOIN ioc.metric m ON m.device_code = d.code ORDER BY m.metric = 'Z' DESC, d.code LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    device, station, metric = row
+    given = [reading(device, 60 * 24 * 3 - n, n % 60, metric=metric) for n in range(3000)]
+    given[1000]["value"] = 1e6
+    assert door.post("/ingest/readings", json={"readings": given}).json()["stored"] == 3000
+    since = (NOW - timedelta(days=4)).isoformat()
+    about = {"metric": metric, "from": since}
+    with server.client("water") as water:
+        latest = water.get(f"/stations/{station}/latest").json()
+        found = next(one for one in latest["readings"] if one["device"] == device)
+        assert (found["metric"], found["value"]) == (metric, 2999 % 60)
+        assert any(one["code"] == station for one in water.get("/stations/latest").json())
+        assert water.get("/stations/latest", params={"area": "999999"}).json() == []
+        course = water.get(f"/stations/{station}/series", params={**about, "points": 100}).json()
+        assert (course["readings"], course["source"]) == (3000, "raw")
+        assert len(course["points"]) <= 100
+        assert max(value for _at, value in course["points"]) == 1e6
+        sums = water.get(f"/stations/{station}/series", params={**about, "per": "day"}).json()["points"]
+        assert sum(value for _at, value in sums) == sum(one["value"] for one in given)
+        lines = water.get(f"/stations/{station}/export", params=about).text.splitlines()
+        assert lines[0] == "\ufeff时间,数值,单位,质量"
+        assert len(lines) == 3001
+        assert water.get(f"/stations/{station}/series", params={"metric": "none"}).status_code == 404
+        assert water.get(f"/stations/{station}/series", params={**about, "to": since}).status_code == 400
+        assert water.get("/stations/door-1/latest").status_code == 404
+    with server.store.owner_connection() as connection:
+        audited = connection.execute(
+            "SELECT account_name FROM ioc.audit_entry WHERE action = 'export' AND subject LIKE %s",
+            [f"{station}%"],
+        ).fetchone()
+        assert audited == ("water",)
+        connection.execute("UPDATE ioc.device SET sensitivity = 3 WHERE code = %s", [device])
+    with server.client("duty") as duty:
+        assert duty.get(f"/stations/{station}/series", params=about).status_code == 404
+    with server.store.owner_connection() as connection:
+        connection.execute("UPDATE ioc.device SET sensitivity = 1 WHERE code = %s", [device])

@@ -1,6 +1,6 @@
 """Every route and websocket of the program, asked as every role and as nobody, against a declared table.
 
-``route_rights.csv`` says who may: ``anybody``, ``signed-in``, roles, or ``source``, whose token no account has.
+``route_rights.csv`` says who may: ``anybody``, ``signed-in``, roles, or ``source``: a token, no account.
 A route without a line fails, and so does a line without a route.
 """
 

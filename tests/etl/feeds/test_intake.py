@@ -293,7 +293,9 @@ def test_maintenance_makes_days_removes_old_ones_and_draws_tracks(
     intake.take([], given[:3])
     with psycopg.connect(demo_store.owner_url, autocommit=True) as connection:
         done = maintain(connection, kept, NOW)
-        assert (done.tracks, done.removed) == (1, [f"observation_{old - timedelta(days=1):%Y%m%d}"])
+        assert done.tracks == 1
+        past = f"{old - timedelta(days=1):%Y%m%d}"
+        assert [name for name in done.removed if name.startswith("observation")] == [f"observation_{past}"]
         intake.take([], given[3:])
         done = maintain(connection, kept, NOW)
         assert (done.tracks, done.removed) == (1, [])
