@@ -4,7 +4,9 @@ from typing import Any
 
 from psycopg import Connection
 
+from etl.case_report import report_cases
 from etl.dataset_record import dataset_id
+from etl.job import published_job
 from geodata.audit import AuditEntry, record
 from geodata.dataset_version import (
     Version,
@@ -45,6 +47,11 @@ def approve(store: Store, code: str, version_id: int, account: str) -> None:
                 "would change is not what was shown: refuse it and run the job again."
             )
         publish(connection, version)
+        row = connection.execute(
+            "SELECT job_text FROM ioc.dataset WHERE id = %s", [version.dataset_id]
+        ).fetchone()
+        if row and (job := published_job(code, row[0])):
+            report_cases(connection, job, version)
         apply_retention(connection, version.dataset_id)
         _decided(connection, code, version, account, "version_approved")
 

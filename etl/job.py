@@ -249,6 +249,24 @@ class Catalogue(_Part):
         return self
 
 
+class Cases(_Part):
+    """That each row is a report, of which a case is filed, once by its code; these name the row's fields."""
+
+    matter: str
+    """Holds the class of GB/T 47678.5-2026 (5 digits) or its name."""
+    details: str | None = None
+    place: str | None = None
+    """Holds the address in words."""
+    reported: str | None = None
+    """Holds the day or moment of the report, on the clock of Beijing where it states no zone."""
+    channel: Literal["collector", "public", "department", "leader", "device"] = "public"
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The fields it names."""
+        return frozenset(one for one in (self.matter, self.details, self.place, self.reported) if one)
+
+
 class Schedule(_Part):
     """When the job runs by itself."""
 
@@ -292,6 +310,7 @@ class Job(_Part):
     search: Search | None = None
     catalogue: Catalogue = Field(default_factory=Catalogue)
     schedule: Schedule | None = None
+    cases: Cases | None = None
     load: Load = Load()
     publish: Publishing = Publishing()
     checks: tuple[Check, ...] = ()
@@ -350,6 +369,8 @@ class Job(_Part):
                 raise ValueError(f"rule “{check.rule}”: table {self.target} has no column “{column}”")
         if self.attributes and self.model is not DepartmentalFeature:
             raise ValueError("attributes belong to target departmental_feature only")
+        if self.cases and self.cases.named - {attribute.name for attribute in self.attributes}:
+            raise ValueError("cases names what is none of the job's attributes")
         return self
 
     def _check_not_weakened(self, check: Check) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
+from etl.case_report import report_cases
 from etl.cluster import prepared_on_cluster
 from etl.dataset_record import ensure_dataset, record_of
 from etl.delivery import Delivery
@@ -296,6 +297,7 @@ def conclude(
         return
     begin = time.perf_counter()
     publish(connection, version)
+    report_cases(connection, job, version)
     apply_retention(connection, version.dataset_id)
     report.seconds["load"] += time.perf_counter() - begin
     report.published = True

@@ -97,7 +97,7 @@ class History:
 def ensure_demo_cases(store: Store, scale: float, now: datetime | None = None) -> int:
     """Fill a store without cases with a history that ends now; gives the number of cases made."""
     with store.owner_connection() as connection:
-        if connection.execute("SELECT FROM ioc.case_file LIMIT 1").fetchone():
+        if connection.execute("SELECT 1 FROM ioc.case_file LIMIT 1").fetchone():
             return 0
         places = _places(connection)
         if not len(places["id"]):

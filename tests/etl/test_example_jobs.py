@@ -44,5 +44,32 @@ def test_a_model_s_nodes_and_links_become_drains(store: Store, tmp_path: Path) -
     assert length == pytest.approx(101.98, abs=0.01)
 
 
+def test_rows_of_a_hotline_become_cases_once(store: Store, tmp_path: Path) -> None:
+    load_areas(store, tmp_path)
+    job = find_job("examples/hotline_case")
+    file = tmp_path / str(job.source.path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    head = "工单编号,事项,诉求内容,地址,来电时间,经度,纬度\n"
+    # 114.3155, 30.5076 in GCJ-02 is about 114.310, 30.510 in CGCS2000.
+    first = "HX-1,暴露垃圾,没人收,中山路,2026-03-04 08:00,114.3155,30.5076\n"
+    first += "HX-2,没有的事项,x,y,,114.3155,30.5076\n"
+    file.write_text(head + first, encoding="utf-8")
+    report = run_job(store, job, tmp_path)
+    assert (report.rows_loaded, report.rows_refused) == (1, 1)
+    file.write_text(head + first + "HX-3,道路不洁,路面脏,中山路,2026-03-04 09:00,114.3155,30.5076\n")
+    run_job(store, job, tmp_path)
+    found = rows_of(
+        store,
+        "SELECT source_code, title, description, address, left(area_code, 9), reported_at::text, "
+        "(SELECT count(*) FROM ioc.case_step s WHERE s.case_id = c.id) FROM ioc.case_file c ORDER BY id",
+    )
+    assert [row[0] for row in found] == ["HX-1", "HX-3"]
+    assert found[0][1:5] == ("暴露垃圾", "没人收", "中山路", "420106003")
+    assert found[0][5].startswith("2026-03-04 00:00") or "08:00:00+08" in found[0][5]
+    assert [row[6] for row in found] == [1, 1]
+
+
 def test_examples_are_no_part_of_a_folder_s_load() -> None:
-    assert not {"osm_road", "swmm_node", "swmm_segment"} & {job.code for job in packaged_jobs()}
+    assert not {"osm_road", "swmm_node", "swmm_segment", "hotline_case"} & {
+        job.code for job in packaged_jobs()
+    }

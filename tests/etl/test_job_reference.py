@@ -6,6 +6,7 @@ from pathlib import Path
 from etl.job import (
     Assignment,
     Attribute,
+    Cases,
     Catalogue,
     Check,
     Code,
@@ -23,7 +24,7 @@ from etl.source_options import SourceOptions
 
 PAGE = Path(__file__).parents[2] / "docs" / "etl-jobs.md"
 PARTS = (
-    Assignment, Attribute, Catalogue, Check, Code, Column, Deletions, Gate, Load, Publishing, Schedule,
+    Assignment, Attribute, Cases, Catalogue, Check, Code, Column, Deletions, Gate, Load, Publishing, Schedule,
     Search, SourceOptions,
 )  # fmt: skip
 GIVEN_BY_THE_FILE = {"text", "folder"}
