@@ -107,16 +107,17 @@ class SourceDoor:
         self._store = store
         self._limit = limit
 
-    def enter(self, request: Request, scope: str) -> FeedSource:
-        """The source of a request.
+    def enter(self, request: Request, scope: str, token: str | None = None) -> FeedSource:
+        """The source of a request, by its bearer token or by one that it gives otherwise.
 
         Raises:
             NoSourceError: no token, or one that is not good.
             ForbiddenError: its token is not for ``scope``.
             TooOftenError: it asks too often.
         """
-        authorization = request.headers.get("authorization", "")
-        token = authorization[7:].strip() if authorization[:7].lower() == "bearer " else ""
+        if token is None:
+            authorization = request.headers.get("authorization", "")
+            token = authorization[7:].strip() if authorization[:7].lower() == "bearer " else ""
         found = None
         if token.startswith(TOKEN_PREFIX):
             with self._store.app_connection() as connection:

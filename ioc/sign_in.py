@@ -36,7 +36,7 @@ from layers.problem import problem_response
 COOKIE = "ioc_session"
 PUBLIC_PATHS = ("/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/kiosk", "/health", "/favicon.ico")
 METRICS_PATH = "/metrics"
-PUBLIC_PREFIXES = ("/assets/", "/ingest/")
+PUBLIC_PREFIXES = ("/assets/", "/ingest/", "/open311/")
 """Static files; and what sources hand in, which the routes let in by tokens of their own."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CACHE_LIMIT = 10_000

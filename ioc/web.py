@@ -15,6 +15,7 @@ from dashboards.static_files import StaticFilesMiddleware
 from geodata.store import Store
 from ioc.admin import admin_router
 from ioc.alarms import alarms_router
+from ioc.case_ingest import case_ingest_router
 from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.edits import edits_router
@@ -23,6 +24,7 @@ from ioc.feed_source import SourceDoor
 from ioc.hand_in_routes import hand_in_router
 from ioc.ingest import LazyIntake, ingest_router
 from ioc.oidc import OidcProvider, oidc_router, read_claims
+from ioc.open311 import open311_router
 from ioc.own_account import own_account_router
 from ioc.request_limit import RequestLimit
 from ioc.request_trail import RequestTrail
@@ -93,9 +95,10 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers)
     app.include_router(live_router(store, hub, Topics(), viewer_of, viewer_now))
-    app.include_router(
-        ingest_router(store, SourceDoor(store, RequestLimit(settings.requests_per_second)), intake)
-    )
+    sources = SourceDoor(store, RequestLimit(settings.requests_per_second))
+    app.include_router(ingest_router(store, sources, intake))
+    app.include_router(case_ingest_router(store, sources, settings.district_code))
+    app.include_router(open311_router(store, sources, settings.district_code))
     app.include_router(_basemap_router(settings))
     app.include_router(_monitoring_router(watch))
     app.include_router(admin_router(store, directory.forget))

@@ -45,7 +45,7 @@ class Door:
         """An address that the route answers."""
         if self.path in EXAMPLES:
             return EXAMPLES[self.path]
-        path = re.sub(r"\{\w*(_id|z|x|y)(:\w+)?\}", "0", self.path)
+        path = re.sub(r"\{\w*(_id|z|x|y)(:\w+)?\}", "0", self.path.replace("{form}", "json"))
         return "/" + re.sub(r"\{[^}]*\}", "nowhere", path).lstrip("/")
 
 
