@@ -14,7 +14,7 @@
       el("td", {}, alarm.place, el("br", {}), el("small", {}, alarm.device)),
       el("td", { class: "number" }, measured(alarm)),
       el("td", { class: "when" }, when(alarm.began_at)),
-      el("td", {}, text(`state_${alarm.state}`), alarm.cleared_at ? el("small", {}, ` ${when(alarm.cleared_at)}`) : null));
+      el("td", { class: "when" }, text(`state_${alarm.state}`), alarm.cleared_at ? el("small", {}, ` ${when(alarm.cleared_at)}`) : null));
   }
 
   function table(alarms, chosen, choose) {

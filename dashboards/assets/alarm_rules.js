@@ -20,7 +20,7 @@
       const own = change.limits && level.severity in change.limits;
       const input = el("input", { type: "number", step: "any", disabled: !mayChange, placeholder: limitText(level), "aria-label": ioc.named(level, "name"),
         value: own && change.limits[level.severity] !== null ? change.limits[level.severity] : null });
-      const off = el("input", { type: "checkbox", disabled: !mayChange, checked: own && change.limits[level.severity] === null });
+      const off = el("input", { type: "checkbox", "aria-label": `${text("rule_off")} ${ioc.named(level, "name")}`, disabled: !mayChange, checked: own && change.limits[level.severity] === null });
       return { level, input, off };
     });
     const extra = ["hysteresis", "hold_s"].map((name) => ({ name, input: el("input", { type: "number", min: 0, step: "any", disabled: !mayChange, value: change[name] ?? null, placeholder: String(rule[name]) }) }));
@@ -45,7 +45,7 @@
         el("label", { class: "tick" }, enabled, text("rule_enabled")),
         el("table", {}, el("thead", {}, el("tr", {}, ["severity", "meaning", "limit", "off"].map((one) => el("th", { scope: "col" }, text(`rule_${one}`))))),
           el("tbody", {}, limits.map(({ level, input, off }) => el("tr", {}, el("td", {}, severity(level.severity)), el("td", {}, ioc.named(level, "name")),
-            el("td", {}, input), el("td", {}, el("label", { class: "tick" }, off, text("rule_off"))))))),
+            el("td", {}, input), el("td", {}, off))))),
         el("div", { class: "row" }, extra.map(({ name, input }) => el("label", {}, text(`rule_${name}`, { unit: rule.unit }), input))),
         el("p", { class: "hint" }, text("rule_source", { source: rule.source })),
         held ? el("p", { class: "hint" }, text("rule_last", { who: held.changer, when: when(held.changed_at), reason: held.reason })) : null,
