@@ -20,6 +20,7 @@ from psycopg_pool import PoolTimeout
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake, IntakeClosedError
 from etl.feeds.reading import Receipt, Refusal
 from geodata.errors import UserError
@@ -50,7 +51,7 @@ class LazyIntake:
     def __call__(self) -> Intake:
         with self._lock:
             if self._made is None:
-                self._made = Intake(self._url, kept_days=self._kept_days)
+                self._made = Intake(self._url, AlarmJudge(), self._kept_days)
             return self._made
 
     def close(self) -> None:
