@@ -164,7 +164,7 @@ def test_a_dataset_becomes_overdue_and_is_no_more_when_loaded(store: Store, work
         assert [one.dataset for one in overdue_datasets(connection, now + timedelta(days=36))] == ["old_tree"]
         connection.execute(
             "INSERT INTO ioc.catalogue_entry (dataset_id, update_period, edited_by) "
-            "SELECT id, 'yearly', 'steward' FROM ioc.dataset"
+            "SELECT id, 'yearly', 'steward' FROM ioc.dataset WHERE code = 'old_tree'"
         )
         assert review_overdue(connection, now + timedelta(days=37)) == []
         rows = connection.execute("SELECT cleared_at IS NOT NULL FROM ioc.dataset_alarm").fetchall()
@@ -201,7 +201,9 @@ def test_a_second_person_decides_through_the_queue(store: Store, folder: Path, w
         decisions[name] = run_of(store, row[0])["state"]
     assert decisions == {"steward": "failed", "second": "done"}
     with store.owner_connection() as connection:
-        published = connection.execute("SELECT published_version_id FROM ioc.dataset").fetchone()
+        published = connection.execute(
+            "SELECT published_version_id FROM ioc.dataset WHERE code = 'old_tree'"
+        ).fetchone()
     assert published == (prepared["version_id"],)
 
 

@@ -128,7 +128,7 @@ def test_a_dry_run_checks_and_leaves_the_store_alone(store: Store, tmp_path: Pat
     write_list(tmp_path, [*GOOD, "A1,重复,114.305,30.505"])
     report = run_job(store, degrees_job(tmp_path), tmp_path, options=LoadOptions(dry_run=True))
     assert (report.rows_read, report.refused_by_rule, report.published) == (4, {"unique": 1}, False)
-    assert rows_of(store, "SELECT * FROM ioc.dataset") == []
+    assert rows_of(store, "SELECT code FROM ioc.dataset") == [("case_file",)]
 
 
 def test_rollback_shows_the_version_before(store: Store, tmp_path: Path) -> None:

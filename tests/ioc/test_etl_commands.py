@@ -99,7 +99,7 @@ def test_runs_and_overdue_datasets_are_listed(ioc, store: Store, tmp_path: Path)
     with store.owner_connection() as connection:
         connection.execute(
             "INSERT INTO ioc.catalogue_entry (dataset_id, update_period, edited_by) "
-            "SELECT id, 'daily', 'steward' FROM ioc.dataset"
+            "SELECT id, 'daily', 'steward' FROM ioc.dataset WHERE code = 'facility_test'"
         )
         connection.execute(
             "UPDATE ioc.dataset_version SET finished_at = now() - interval '3 days', "
