@@ -18,21 +18,28 @@ from ioc.loading_worker import worker_beside
 from ioc.settings import Settings
 from ioc.web import create_app
 
-# Open event streams do not end by themselves; whoever stops the program does not wait for them.
+# Whoever stops the program does not wait for slow answers.
 GRACE_SECONDS = 3
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Says when it has begun to serve."""
+    """Says when it has begun to serve; when it stops, it ends the event streams, which would not end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def run_up(settings: Settings, demo_scale: float | None) -> None:
@@ -50,14 +57,18 @@ def run_up(settings: Settings, demo_scale: float | None) -> None:
         if settings.loads_here:
             stack.enter_context(worker_beside(store, settings))
         address = f"http://{settings.host}:{listener.getsockname()[1]}/"
+        app = create_app(settings, store)
         config = uvicorn.Config(
-            create_app(settings, store),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        _AnnouncingServer(config, lambda: _announce(console, address, sign_ins)).run(sockets=[listener])
+        server = _AnnouncingServer(
+            config, lambda: _announce(console, address, sign_ins), app.state.end_streams
+        )
+        server.run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:

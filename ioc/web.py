@@ -77,6 +77,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
 
     # The interactive documentation would load its scripts from the internet.
     app = FastAPI(title="IOC", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.end_streams = hub.end_streams
     add_problem_handlers(app)
     provider = _oidc_provider(settings)
     hours = settings.session_hours

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,6 +112,7 @@ def measure_live(
 
         say("screens…")
         context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]}, bypass_csp=True)
+        stack.callback(context.close)
         context.add_cookies([{"name": COOKIE, "value": tokens[0], "url": address}])
         page = context.new_page()
         page.goto(address)
@@ -203,30 +204,39 @@ def _screens(address: str, tokens: Sequence[str], count: int) -> Iterator[list[f
         writer.write(
             f"GET /live?topics=reading HTTP/1.1\r\nHost: {host}\r\nCookie: {COOKIE}={token}\r\n\r\n".encode()
         )
-        await reader.readuntil(b"event: beat")
-        open_streams.release()
-        while line := await reader.readline():
-            if line.startswith(b"data: ["):
-                now = datetime.now(UTC)
-                delays.extend(
-                    (now - datetime.fromisoformat(item["at"])).total_seconds()
-                    for item in json.loads(line[6:])
-                )
+        try:
+            await reader.readuntil(b"event: beat")
+            open_streams.release()
+            while line := await reader.readline():
+                if line.startswith(b"data: ["):
+                    now = datetime.now(UTC)
+                    times = (datetime.fromisoformat(item["at"]) for item in json.loads(line[6:]))
+                    delays.extend((now - time).total_seconds() for time in times)
+        finally:
+            # The server to be measured waits for open streams when it ends.
+            writer.close()
 
     async def watch_all() -> None:
-        await asyncio.gather(*(watch(tokens[number % len(tokens)]) for number in range(count)))
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(watch(tokens[number % len(tokens)]))
+
+    screens = loop.create_task(watch_all())
 
     def run() -> None:
-        asyncio.set_event_loop(loop)
-        task = loop.create_task(watch_all())
-        loop.run_forever()
-        task.cancel()
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(screens)
 
-    threading.Thread(target=run, name="screens", daemon=True).start()
+    thread = threading.Thread(target=run, name="screens", daemon=True)
+    thread.start()
     for _ in range(count):
         open_streams.acquire()
-    yield delays
-    loop.call_soon_threadsafe(loop.stop)
+    try:
+        yield delays
+    finally:
+        loop.call_soon_threadsafe(screens.cancel)
+        thread.join()
+        loop.close()
 
 
 @contextmanager

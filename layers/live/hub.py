@@ -35,6 +35,7 @@ class LiveHub:
         self._subscriptions: set[Subscription] = set()
         self._forgot_at = 0.0
         self._has_position = False
+        self.is_ending = False
         self.position = 0
         self.silent_since: datetime | None = datetime.now(UTC)
 
@@ -66,6 +67,11 @@ class LiveHub:
         finally:
             self._subscriptions.discard(subscription)
             STREAMS.dec()
+
+    def end_streams(self) -> None:
+        """The server stops: every stream ends by itself, and its browser looks for the server again."""
+        self.is_ending = True
+        self.review()
 
     def review(self) -> None:
         """Rights or accounts have changed: every stream looks whether and how it may go on."""

@@ -56,7 +56,7 @@ class LiveStream:
             # Ended here, the browser asks again from the same event.
             return
         yield self._beat()
-        while True:
+        while not self._hub.is_ending:
             await self._subscription.wait(BEAT_SECONDS)
             if not self._hub.is_listening:
                 yield self._beat()
