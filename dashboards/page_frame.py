@@ -24,6 +24,7 @@ STYLESHEETS = (
     "working_with_layers.css",
     "feature_edit.css",
     "live.css",
+    "station.css",
     "tablet.css",
 )
 SCRIPTS = (
@@ -46,6 +47,8 @@ SCRIPTS = (
     "live_panel.js",
     "live_sign.js",
     "live_card.js",
+    "station_chart.js",
+    "station_card.js",
     "layer_panel.js",
     "record_card.js",
     "search_box.js",

@@ -49,7 +49,7 @@ def router(
     routes.include_router(layer_routes(store, catalogue, watch, viewer_of))
     routes.include_router(view_routes(store, viewer_of))
     routes.include_router(unit_grid_routes(store, watch, viewer_of))
-    routes.include_router(observation_routes(store, viewer_of))
+    routes.include_router(observation_routes(store, catalogue, viewer_of))
     endpoint = TileEndpoint(tiles, viewer_of)
     routes.add_route(ROUTE, endpoint, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 

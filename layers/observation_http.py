@@ -11,6 +11,8 @@ from geodata.audit import AuditEntry, disclosures
 from geodata.errors import UserError
 from geodata.store import Store
 from geodata.viewer import Viewer
+from layers.catalogue import Catalogue
+from layers.export import check_downloadable
 from layers.metrics import LOOKUP_SECONDS
 from layers.moment import DISTRICT_TIME, read_moment
 from layers.observation import (
@@ -29,7 +31,9 @@ _PRIVATE = {"Cache-Control": "private, no-store"}
 Code = Annotated[str, Query(max_length=64)]
 
 
-def observation_routes(store: Store, viewer_of: Callable[[Request], Viewer]) -> APIRouter:
+def observation_routes(
+    store: Store, catalogue: Callable[[], Catalogue], viewer_of: Callable[[Request], Viewer]
+) -> APIRouter:
     """Routes of stations, each answering for the request's viewer."""
     routes = APIRouter(tags=["stations"])
 
@@ -78,6 +82,8 @@ def observation_routes(store: Store, viewer_of: Callable[[Request], Viewer]) -> 
         lang: Literal["zh", "en"] = "zh",
     ) -> Response:
         """Every reading of a metric as CSV, times in Asia/Shanghai."""
+        if (stations := catalogue().by_id.get("station")) is not None:
+            check_downloadable(stations)
         viewer = viewer_of(request)
         asked = _question(code, metric, begin, end, 2, device)
         number, about = await series_about(store, viewer, asked)

@@ -1,4 +1,4 @@
-/* The card of what happens now: current values in the record of a station, and cards of vehicles, alarms, cases. */
+/* The card of what happens now: that of a station, a vehicle, an alarm, a case. */
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
@@ -47,30 +47,12 @@
   function changed(layer, keys) {
     const card = ioc.recordCard.chosen();
     if (!card) return;
-    if (card.live === layer.id && keys.has(card.key)) {
-      const [item] = ioc.liveMap.items(layer.id).of(card.key);
-      Object.assign(card, item ? carded(layer, card.key, item) : { gone: true });
-      ioc.recordCard.redraw();
-    } else if (card.layer === layer.card.layer && keys.has(String(card.id))) redrawValues(card);
+    ioc.stationCard.changed(layer, keys);
+    if (card.live !== layer.id || !keys.has(card.key) || layer.topic === "reading") return;
+    const [item] = ioc.liveMap.items(layer.id).of(card.key);
+    Object.assign(card, item ? carded(layer, card.key, item) : { gone: true });
+    ioc.recordCard.redraw();
   }
 
-  function redrawValues(card) {
-    const node = document.getElementById("live-values");
-    const now = part(card);
-    if (node && now) node.replaceWith(now);
-  }
-
-  /** What a feature of the catalogue reports now, in its record; null where nothing does. */
-  function part(feature) {
-    const layer = ioc.liveMap.layers().find((one) => one.card.layer === feature.layer);
-    const items = layer ? ioc.liveMap.items(layer.id).of(String(feature.id)) : [];
-    if (!items.length) return null;
-    const state = ioc.liveMap.items(layer.id);
-    return el("section", { id: "live-values" }, el("h3", {}, ioc.text("live_values")), el("ul", {}, items.map((item) =>
-      el("li", { "data-level": state.level(item)[0] },
-        el("span", {}, item.metric_name || item.metric), el("b", { class: "figures" }, ioc.liveItems.written(item)),
-        el("small", { class: "quiet figures" }, time(item.at))))));
-  }
-
-  ioc.liveCard = { click, part, changed, open };
+  ioc.liveCard = { click, changed, open };
 })();

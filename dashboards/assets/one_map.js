@@ -51,6 +51,7 @@
     ioc.liveSign.start();
     ioc.livePanel.start();
     ioc.liveMap.start();
+    ioc.stationCard.start();
     document.getElementById("map-loading").remove();
   }
 

@@ -1,7 +1,7 @@
 -- The latest of each device and metric, at its station if it has one, with the limits it is coloured by.
 SELECT jsonb_strip_nulls(jsonb_build_object(
     'device', s.device_code, 'device_id', d.id, 'station', d.station_code, 'station_id', t.id,
-    'name', coalesce(t.name, d.name), 'lon', ST_X(coalesce(t.geom, d.geom)), 'lat', ST_Y(coalesce(t.geom, d.geom)),
+    'name', coalesce(t.name, d.name), 'datum', t.datum, 'lon', ST_X(coalesce(t.geom, d.geom)), 'lat', ST_Y(coalesce(t.geom, d.geom)),
     'metric', s.metric, 'metric_name', m.name, 'unit', m.unit, 'interval_s', m.interval_s,
     'at', l.observed_at, 'value', l.value, 'quality', nullif(l.quality, ''), 'trend', l.trend,
     'lower_limit', m.lower_limit, 'upper_limit', m.upper_limit

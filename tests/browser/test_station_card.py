@@ -1,0 +1,136 @@
+"""The card of a station: what it measures now, its alarms, its course with limits and rain, neighbours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from etl.alarms.judge import AlarmJudge
+from etl.feeds.intake import Intake
+from etl.feeds.reading import Reading
+from tests.browser.conftest import OpenMap
+from tests.browser.map_page import click_on, look
+from tests.conftest import RunningServer
+
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+LAKE_AND_NEIGHBOUR = """
+    SELECT l.device, l.name, l.guard_level, l.warning_level, l.datum, l.lon, l.lat, n.device, n.metric, n.name
+    FROM (
+        SELECT d.code AS device, s.*, ST_X(s.geom) AS lon, ST_Y(s.geom) AS lat
+        FROM ioc.station s JOIN ioc.device d ON d.station_code = s.code AND d.device_type = '水位计'
+    ) AS l
+    CROSS JOIN LATERAL (
+        SELECT m.device_code AS device, m.metric, s.name,
+            ST_Distance(s.geom::geography, l.geom::geography) AS distance
+        FROM ioc.station s JOIN ioc.device d ON d.station_code = s.code
+        JOIN ioc.metric m ON m.device_code = d.code
+        WHERE s.code <> l.code ORDER BY distance, m.metric LIMIT 1
+    ) AS n
+    WHERE n.distance < 1000 ORDER BY n.distance LIMIT 1
+"""
+DRAWN_ALARM = """name => ioc.liveMap.map()?.queryRenderedFeatures()
+    .some((feature) => feature.source === "live_alarm" && feature.properties.place === name)"""
+HIGHEST = """Math.min(...[...document.querySelectorAll(".station-drawing polyline.course")]
+    .flatMap((line) => [...line.points].map((point) => point.y)))"""
+WARNING = """document.querySelector(".station-drawing .limit[data-level=warning]").y1.baseVal.value"""
+
+
+@dataclass
+class Lake:
+    """A station of water levels, and what the station nearest to it measures."""
+
+    device: str
+    name: str
+    guard: float
+    warning: float
+    datum: str
+    lon: float
+    lat: float
+    near_device: str
+    near_metric: str
+    near_name: str
+
+
+@pytest.fixture
+def intake(server: RunningServer) -> Iterator[Intake]:
+    taking = Intake(server.store.app_url, AlarmJudge())
+    yield taking
+    taking.close()
+
+
+@pytest.fixture
+def lake(server: RunningServer, intake: Intake) -> Lake:
+    """A day of readings: a peak over the warning level, three hours without any, rain; now over guard."""
+    with server.store.owner_connection() as connection:
+        row = connection.execute(LAKE_AND_NEIGHBOUR).fetchone()
+    assert row is not None
+    found = Lake(*row)
+
+    def level(minutes: int) -> float:
+        if minutes == 360:
+            return found.warning + 0.05
+        return found.guard + (0.02 if minutes < 30 else -0.3 + (1440 - minutes) / 1440 * 0.2)
+
+    minutes = [n for n in range(1435, 0, -5) if not 600 < n < 780]
+    readings = [Reading(found.device, "Z", NOW - timedelta(minutes=n), level(n)) for n in minutes]
+    rain = {400: 4.5, 395: 6.0, 340: 3.0}
+    readings += [Reading(found.near_device, found.near_metric, NOW - timedelta(minutes=1), 1.0)]
+    readings += [Reading(found.device, "DRP", NOW - timedelta(minutes=n), rain.get(n, 0.0)) for n in minutes]
+    assert not intake.take(sorted(readings, key=lambda one: one.observed_at)).refused
+    return found
+
+
+def test_a_station_says_what_it_measures_and_how_it_came_to_that(
+    open_map: OpenMap, intake: Intake, lake: Lake
+) -> None:
+    page = open_map("admin")
+    page.wait_for_selector("#live-sign[data-state=live]")
+    look(page, lake.lon, lake.lat, 18)
+    page.wait_for_function(DRAWN_ALARM, arg=lake.name)
+    click_on(page, lake.lon, lake.lat)
+    card = page.locator("#record-card")
+    # The alarm lies over its station; its card shows what the station measures.
+    card.locator("h2", has_text="超设防").wait_for()
+
+    value = card.locator("#live-values li").first
+    assert value.get_attribute("data-level") == "guard"
+    assert "超设防" in value.inner_text()
+    assert f"{lake.guard + 0.02:.2f} m" in value.inner_text()
+    assert "分钟前" in value.inner_text()
+    assert lake.datum in value.inner_text()
+    assert value.get_by_role("img").get_attribute("aria-label") in ("上升", "平稳", "下降")
+    assert "/alarms#" in (card.locator("#station-alarms a").first.get_attribute("href") or "")
+
+    drawing = card.locator(".station-drawing")
+    drawing.wait_for()
+    # Three hours without a reading are a gap, and the rain has fallen in two hours or three.
+    assert drawing.locator("polyline.course").count() == 2
+    assert drawing.locator("rect.rain").count() in (2, 3)
+    assert f"警戒 {lake.warning:.2f}" in (drawing.text_content() or "")
+    assert f"设防 {lake.guard:.2f}" in (drawing.text_content() or "")
+
+    plot = card.get_by_role("slider")
+    plot.focus()
+    plot.press("End")
+    assert f"{lake.guard + 0.02:.2f} m" in card.locator(".station-readout").inner_text()
+    assert page.evaluate(HIGHEST) < page.evaluate(WARNING), "a single reading over the warning level is drawn"
+
+    intake.take([Reading(lake.device, "Z", datetime.now(UTC), lake.warning + 0.11)])
+    card.locator("#live-values [data-level=warning] b", has_text=f"{lake.warning + 0.11:.2f}").wait_for()
+    plot.press("End")
+    assert f"{lake.warning + 0.11:.2f}" in card.locator(".station-readout").inner_text()
+
+    card.locator("[data-span=year]").click()
+    page.wait_for_function("!document.querySelector('.station-chart.waiting')")
+    assert drawing.locator(".course").count()
+    with page.expect_download() as downloading:
+        card.get_by_role("link", name="CSV").click()
+    assert downloading.value.path().read_text("utf-8-sig").count("\n") > 200
+
+    card.locator("#station-neighbours button", has_text=lake.near_name).click()
+    card.locator("h2", has_text=lake.near_name).wait_for()
+    card.locator(".station-drawing").wait_for()
+    card.locator("#station-neighbours button", has_text=lake.name).click()
+    card.locator("h2", has_text=lake.name).wait_for()
+    card.locator("[data-field=datum]").wait_for()
