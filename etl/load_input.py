@@ -92,7 +92,15 @@ def standing_codes(job: Job, folder: Path, references: References) -> list[str]:
     path = _keys_path(job, folder)
     plain: dict[str, Any] = {
         "source": job.source.model_copy(
-            update={"path": str(path), "layer": None, "sheet": None, "format": None, "x": None, "y": None}
+            update={
+                "path": str(path),
+                "layer": None,
+                "sheet": None,
+                "format": None,
+                "x": None,
+                "y": None,
+                "where": {},
+            }
         ),
         "fields": {"code": Column(source=deletions.column)},
         "codes": {

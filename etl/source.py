@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import structlog
 
 from etl.coordinate_columns import read_geometries
 from etl.delivery import Delivery, SourceError, joined
@@ -12,6 +15,8 @@ from etl.fetch import Access, Fetched
 from etl.header_row import fold
 from etl.job import Job
 from etl.source_format import formats, open_source, sidecars
+
+log = structlog.get_logger(__name__)
 
 
 def source_path(job: Job, folder: Path) -> Path:
@@ -60,28 +65,56 @@ def read_chunks(job: Job, path: Path, rows: int) -> Iterator[Delivery]:
     """Read a job's file, at most ``rows`` rows at a time, in the file's order.
 
     Columns whose names differ from the job's in spaces, width or case, or that a shapefile cut to ten bytes,
-    get the job's names; geometries written as text are read.
+    get the job's names; geometries written as text are read. Rows that ``source.where`` does not ask for are
+    left out and their number logged.
 
     Raises:
         SourceError: missing, damaged, without the layer, sheet or columns the job names, or without rows.
     """
-    empty = True
+    empty, left_out, asked_for = True, 0, 0
     with open_source(path, job.source) as source:
         for part in source.chunks(job.source.layer_name, rows):
             part.attributes = part.attributes.rename(columns=_job_names(job, list(part.attributes.columns)))
             if empty:
                 _check_columns(job, path, part.attributes)
             empty = False
+            if job.source.where:
+                delivered = len(part)
+                part = _asked_for(job, part)
+                left_out += delivered - len(part)
+                if not len(part):
+                    continue
+            asked_for += len(part)
             if job.source.wkt:
                 part.geometry, part.crs = read_geometries(pd.Series(part.attributes[job.source.wkt]))
             yield part
     if empty:
         raise SourceError(f"{path} has no rows; nothing was loaded.")
+    if not asked_for:
+        raise SourceError(
+            f"None of the {left_out} rows of {path} is one that source.where of job “{job.code}” asks for; "
+            "nothing was loaded: correct the condition or deliver the right file."
+        )
+    if left_out:
+        log.info("rows not asked for", job=job.code, file=path.name, left_out=left_out, read=asked_for)
 
 
 def read_source(job: Job, path: Path) -> Delivery:
     """Read all of a job's file at once; raises as ``read_chunks``."""
     return joined(list(read_chunks(job, path, sys.maxsize)))
+
+
+def _asked_for(job: Job, part: Delivery) -> Delivery:
+    """The rows that fulfil every condition of ``source.where``, with the numbers they have in the file."""
+    kept = np.ones(len(part), dtype=bool)
+    for name, wanted in job.source.where.items():
+        cells = part.attributes[name]
+        text = cells.astype("str").str.strip()
+        known = cells.notna() & (text != "")
+        kept &= (known if wanted is True else known & text.isin(wanted)).to_numpy(dtype=bool)
+    shapes = part.geometry[kept] if part.geometry is not None else None
+    attributes = part.attributes[kept].reset_index(drop=True)
+    return replace(part, attributes=attributes, source_row=part.source_row[kept], geometry=shapes)
 
 
 def source_columns(job: Job, *, optional: bool = False) -> dict[str, str]:
@@ -96,6 +129,8 @@ def source_columns(job: Job, *, optional: bool = False) -> dict[str, str]:
             named.setdefault(attribute.source.source, f"attributes.{attribute.name}")
     if job.load.deletions and not job.load.deletions.keys:
         named.setdefault(job.load.deletions.column, "load.deletions.column")
+    for name in job.source.where:
+        named.setdefault(name, "source.where")
     for key in ("x", "y", "xy", "wkt"):
         if name := getattr(job.source, key):
             named.setdefault(name, f"source.{key}")

@@ -42,6 +42,8 @@ class SourceOptions(BaseModel):
     """DXF: texts at most this far from a geometry (drawing units), or inside it, become its ``label``."""
     closed_lines_as_areas: bool = False
     """DXF: closed polylines are polygons."""
+    where: dict[str, Literal[True] | tuple[str, ...]] = {}
+    """Only rows whose columns hold one of these values (``true``: any); the others are not asked for."""
     x: str | None = None
     y: str | None = None
     xy: str | None = None

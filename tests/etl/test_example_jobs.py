@@ -6,9 +6,11 @@ import pytest
 
 from etl.job import find_job, packaged_jobs
 from etl.run import run_job
+from etl.source import read_chunks
+from geodata.errors import UserError
 from geodata.store import Store
 from tests.etl.deliveries import load_areas, rows_of
-from tests.etl.drawings import extract, model
+from tests.etl.drawings import ROAD, extract, model
 
 
 def test_roads_of_an_extract_become_the_base_map_s(store: Store, tmp_path: Path) -> None:
@@ -18,6 +20,24 @@ def test_roads_of_an_extract_become_the_base_map_s(store: Store, tmp_path: Path)
     assert (report.rows_loaded, report.rows_refused) == (1, 0)
     found = rows_of(store, "SELECT code, kind, name, feature_class FROM ioc.base_feature")
     assert found == [("9", "road", "中山路", "primary")]
+
+
+def test_lines_that_are_no_roads_are_not_asked_for(store: Store, tmp_path: Path) -> None:
+    load_areas(store, tmp_path)
+    river = '<way id="10"><nd ref="1"/><nd ref="2"/><tag k="waterway" v="river"/></way>'
+    path = tmp_path / "roads.osm"
+    path.write_text(ROAD.replace('<way id="9">', f'{river}<way id="9">'), encoding="utf-8")
+    job = find_job("examples/osm_road")
+    report = run_job(store, job, path)
+    assert (report.rows_read, report.rows_loaded, report.rows_refused) == (1, 1, 0)
+    assert rows_of(store, "SELECT code FROM ioc.base_feature") == [("9",)]
+    # The other way round of it: one class of road only, and the file has none of it.
+    small = job.model_copy(update={"source": job.source.model_copy(update={"where": {"highway": ("path",)}})})
+    with pytest.raises(UserError, match=r"None of the 2 rows .* source.where"):
+        list(read_chunks(small, path, 1))
+    river_only = small.source.model_copy(update={"where": {"waterway": ("river", "stream")}})
+    [kept] = read_chunks(job.model_copy(update={"source": river_only}), path, 1)
+    assert kept.source_row.tolist() == [1]
 
 
 def test_a_model_s_nodes_and_links_become_drains(store: Store, tmp_path: Path) -> None:
