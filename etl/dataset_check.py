@@ -23,14 +23,13 @@ _NUMPY = {"float8": "float64", "int2": "Int64", "int4": "Int64", "int8": "Int64"
 
 
 def check_dataset(
-    connection: Connection[Any], job: Job, version: Version, references: References
+    connection: Connection[Any], job: Job, version: Version, references: References, declared: list[Check]
 ) -> Iterator[tuple[Rows, Breach]]:
-    """Breaches among the rows that came with this version, each with the rows they lie in.
+    """Breaches of these checks among the rows that came with this version, each with the rows they lie in.
 
     Rows carried over from the version before are looked at but not judged: they were accepted with their own
     load. ``rows.refused`` marks what earlier rules have refused.
     """
-    declared = checks_of(job, "dataset")
     if not declared:
         return
     rows, own = version_rows(connection, job, version, columns_read(job, declared))

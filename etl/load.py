@@ -22,6 +22,7 @@ from etl.raw_spool import RawSpool
 from etl.references import References
 from etl.rows import Rows
 from etl.rules import RULES
+from etl.seen_places import SeenPlaces
 from etl.uniqueness import SeenValues
 from geodata.binary_copy import copy_rows
 from geodata.dataset_version import Version, create_tables, index_tables
@@ -64,8 +65,13 @@ class VersionWriter:
         self.references, self.spool = references, spool
         self.counts = LoadCounts()
         self._unique = [(one, SeenValues()) for one in checks_of(job, "order")]
+        across = checks_of(job, "dataset")
+        # Where all rows come with the delivery, places are compared on the way in: nothing is read back.
+        on_the_way = [one for one in across if one.rule == "same_place" and base is None]
+        self._places = [(one, SeenPlaces(one.parameters.get("distance_m", 0.1))) for one in on_the_way]
+        self._across = [one for one in across if one not in on_the_way]
         # Refused only at the end, a row is needed again as its file had it.
-        self._keeps_raw = bool(checks_of(job, "dataset")) or (base is not None and len(self._unique) > 1)
+        self._keeps_raw = bool(self._across) or (base is not None and len(self._unique) > 1)
         create_tables(connection, version)
 
     def write(self, delivery: Delivery, chunk: Prepared, progress: Progress = lambda _rows: None) -> None:
@@ -76,6 +82,8 @@ class VersionWriter:
             keep_source_columns(self.connection, self.version.id, delivery.attributes.columns)
         for declared, seen in self._unique:
             self._refuse_repeated(delivery, chunk, declared, seen)
+        for declared, places in self._places:
+            self._refuse_same_place(delivery, chunk, declared, places)
         begun = self.counts.accepted
         copy_rows(
             self.connection,
@@ -115,10 +123,26 @@ class VersionWriter:
         first = seen.first_rows(values.cast(pa.large_string()), numbers)
         if not first.any():
             return
-        marked = np.flatnonzero(first)
         rows = self._with_place(chunk, Rows.of_columns({column: pd.Series(values)}, numbers))
         rows.first_with[column] = first
-        breach = Breach(declared.name, declared.severity, RULES[declared.rule](rows, column))
+        self._apply(delivery, chunk, rows, declared)
+
+    def _refuse_same_place(
+        self, delivery: Delivery, chunk: Prepared, declared: Check, seen: SeenPlaces
+    ) -> None:
+        column = declared.parameters.get("column")
+        columns = {column: chunk.features[column][1].to_pandas()} if column in chunk.features else {}
+        numbers = delivery.source_row[chunk.accepted]
+        rows = self._with_place(chunk, Rows.of_columns(columns, numbers))
+        rows.seen_places = seen
+        self._apply(delivery, chunk, rows, declared)
+
+    def _apply(self, delivery: Delivery, chunk: Prepared, rows: Rows, declared: Check) -> None:
+        """Refuse or flag the rows of a chunk, each accepted so far, that break a rule."""
+        breach = Breach(declared.name, declared.severity, RULES[declared.rule](rows, **declared.parameters))
+        marked = np.flatnonzero(breach.finding.rows)
+        if not len(marked):
+            return
         raw = raw_json(delivery.attributes.iloc[chunk.accepted[marked]])
         chunk.entries = pa.concat_tables([chunk.entries, row_entries(rows, breach, marked, raw)])
         if declared.severity == "error":
@@ -165,11 +189,12 @@ class VersionWriter:
             index_tables(self.connection, self.version)
 
     def _judge_whole(self) -> None:
-        for rows, breach in check_dataset(self.connection, self.job, self.version, self.references):
+        connection, job, version = self.connection, self.job, self.version
+        for rows, breach in check_dataset(connection, job, version, self.references, self._across):
             self._judge(rows, breach)
         while self.base is not None:
             # A refused row lets the one it was to replace stand again, which others may then repeat.
-            found = list(repeated_values(self.connection, self.job, self.version))
+            found = list(repeated_values(connection, job, version))
             refused = [one for one in found if one[1].severity == "error"]
             for rows, breach in refused[:1] or found:
                 self._judge(rows, breach)

@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from etl.references import References
+from etl.seen_places import SeenPlaces
 
 LEAST, GREATEST = (-180.0, -89.0, -180.0, -89.0), (180.0, 89.0, 180.0, 89.0)
 """Bounds in degrees beyond which a place cannot be drawn."""
@@ -32,7 +33,8 @@ class Rows:
     code_fault; ``stated`` keeps what the file said where the location decides; ``repaired`` marks geometries
     that were mended, ``assigned`` rows that lie in the area found for them, ``swapped`` coordinates that only
     fit with x and y exchanged. ``first_with`` holds, for rules that go row after row, the number of the row
-    that had a column's value first, 0 for that row itself.
+    that had a column's value first, 0 for that row itself; ``seen_places`` the points of rows
+    before, where these are but a part of all.
     """
 
     columns: dict[str, pd.Series]
@@ -50,6 +52,7 @@ class Rows:
     repaired: np.ndarray | None = None
     swapped: np.ndarray | None = None
     first_with: dict[str, np.ndarray] = field(default_factory=dict)
+    seen_places: SeenPlaces | None = None
     refused: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:

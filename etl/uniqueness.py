@@ -6,15 +6,32 @@ import pyarrow as pa
 from geodata.feature_id import text_hashes
 
 
+class SortedRuns:
+    """Values by 64-bit key in sorted runs, merged as they grow so that there are few of them to search."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, keys: np.ndarray, values: np.ndarray) -> None:
+        """Keep the values of sorted keys."""
+        if not len(keys):
+            return
+        while self.runs and len(self.runs[-1][0]) <= 2 * len(keys):
+            other, other_values = self.runs.pop()
+            keys, values = np.concatenate([other, keys]), np.concatenate([other_values, values])
+            order = np.argsort(keys, kind="stable")
+            keys, values = keys[order], values[order]
+        self.runs.append((keys, values))
+
+
 class SeenValues:
     """Values seen so far, by a 64-bit hash of each with the number of the row that had it first.
 
     Twelve bytes a value: of twenty million, two hashes meet by chance with a probability of 1 in 90,000.
-    Runs of sorted hashes are merged as they grow, so that there are few of them to search.
     """
 
     def __init__(self) -> None:
-        self._runs: list[tuple[np.ndarray, np.ndarray]] = []
+        self._runs = SortedRuns()
 
     def first_rows(self, values: pa.Array, source_row: np.ndarray) -> np.ndarray:
         """Numbers of the earlier rows that have the same values, 0 where there is none; nulls do not count.
@@ -33,23 +50,13 @@ class SeenValues:
         earlier = self._look_up(ordered[leads])
         leader = np.where(earlier > 0, earlier, numbers[leads])
         first[given[order]] = np.where(leads & (earlier[group] == 0), 0, leader[group])
-        self._add(ordered[leads][earlier == 0], numbers[leads][earlier == 0])
+        self._runs.add(ordered[leads][earlier == 0], numbers[leads][earlier == 0])
         return first
 
     def _look_up(self, hashes: np.ndarray) -> np.ndarray:
         found = np.zeros(len(hashes), dtype=np.int32)
-        for known, numbers in self._runs:
+        for known, numbers in self._runs.runs:
             at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
             same = known[at] == hashes
             found[same] = numbers[at[same]]
         return found
-
-    def _add(self, hashes: np.ndarray, numbers: np.ndarray) -> None:
-        if not len(hashes):
-            return
-        while self._runs and len(self._runs[-1][0]) <= 2 * len(hashes):
-            other, other_numbers = self._runs.pop()
-            hashes, numbers = np.concatenate([other, hashes]), np.concatenate([other_numbers, numbers])
-            order = np.argsort(hashes, kind="stable")
-            hashes, numbers = hashes[order], numbers[order]
-        self._runs.append((hashes, numbers))

@@ -8,8 +8,8 @@ import shapely
 
 from etl.rows import Rows
 from etl.rules.finding import Finding, Said, Words, always, each, nothing, of, rule
+from etl.seen_places import SeenPlaces
 from geodata.coordinates import geodesic_distance
-from geodata.coordinates.measure import METRES_PER_DEGREE
 
 _KINDS = {"POINT": 0, "LINESTRING": 1}
 _KIND_NAMES = {0: "点", 1: "线", 3: "面", 4: "多点", 5: "多线", 6: "多面", 7: "几何集合"}
@@ -165,37 +165,25 @@ def agrees_with_location(rows: Rows, column: str) -> Finding:
 
 @rule("same_place", scope="dataset", columns=("code", "geom"))
 def same_place(rows: Rows, distance_m: float = 0.1, column: str | None = None) -> Finding:
-    """No accepted row before of the same kind (the ``column``) lies within the distance."""
+    """No accepted row before of the same kind (the ``column``) lies within the distance.
+
+    Points seen on the way in do instead of the store's, where a delivery is the whole dataset.
+    """
     if rows.geometry is None:
         return nothing(rows, "geom")
     standing = np.flatnonzero(rows.located() & ~rows.refused & (shapely.get_type_id(rows.geometry) == 0))
-    groups = rows.columns[column].astype(object).fillna("").to_numpy() if column else np.full(len(rows), "")
-    twin = _earlier_twin(rows.geometry, standing, groups, distance_m)
-    codes = rows.columns["code"].to_numpy(dtype=object)
+    lon, lat = shapely.get_coordinates(rows.geometry[standing]).T
+    kinds = rows.columns[column].iloc[standing] if column else pd.Series([""] * len(standing), dtype="str")
+    seen = rows.seen_places or SeenPlaces(distance_m)
+    first = np.zeros(len(rows), dtype=np.int32)
+    first[standing] = seen.first_rows(lon, lat, kinds, rows.source_row[standing])
     describe = each(
-        lambda row, code: (
-            f"与第 {row} 行（{code}）在同一位置（{distance_m:g} 米以内）且类别相同",
-            f"in the same place (within {distance_m:g} m) as row {row} ({code}), and of the same kind",
+        lambda row: (
+            f"与第 {row} 行在同一位置（{distance_m:g} 米以内）且类别相同",
+            f"in the same place (within {distance_m:g} m) as row {row}, and of the same kind",
             "确为同一对象的只留一行",
             "if they are one thing, keep one of the rows",
         ),
-        lambda chosen: rows.source_row[twin[chosen]].tolist(),
-        lambda chosen: codes[twin[chosen]].tolist(),
+        of(first),
     )
-    return Finding(twin >= 0, "geom", describe)
-
-
-def _earlier_twin(shapes: np.ndarray, rows: np.ndarray, groups: np.ndarray, distance_m: float) -> np.ndarray:
-    """For each of all rows the first row before it that is near and of its group, -1 where there is none."""
-    twin = np.full(len(shapes), -1)
-    if not len(rows):
-        return twin
-    lon, lat = shapely.get_coordinates(shapes[rows]).T
-    plane = shapely.points(lon * METRES_PER_DEGREE * np.cos(np.radians(lat.mean())), lat * METRES_PER_DEGREE)
-    one, other = shapely.STRtree(plane).query(plane, predicate="dwithin", distance=distance_m)
-    pairs = (other < one) & (groups[rows[one]] == groups[rows[other]])
-    one, other = rows[one[pairs]], rows[other[pairs]]
-    order = np.lexsort((other, one))
-    late, first = np.unique(one[order], return_index=True)
-    twin[late] = other[order][first]
-    return twin
+    return Finding(first > 0, "geom", describe)

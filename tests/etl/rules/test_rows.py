@@ -10,6 +10,7 @@ import shapely
 
 from etl.references import Published
 from etl.rows import Rows
+from etl.seen_places import SeenPlaces
 from geodata.models import Facility, UnitGrid
 from tests.etl.rules.survey import EAST, LAT, LON, NORTH, at, found
 
@@ -100,7 +101,33 @@ def test_the_same_kind_twice_in_one_place(metres: float, kind: str, breaks: bool
     rows = made({"code": ["A", "B"], "category": ["学校", kind]}, [at(0), at(metres)])
     result = found(rows, "same_place", distance_m=0.1, column="category")
     assert result.codes == ["B"] * breaks
-    assert result.zh == ["与第 2 行（A）在同一位置（0.1 米以内）且类别相同"] * breaks
+    assert result.zh == ["与第 2 行在同一位置（0.1 米以内）且类别相同"] * breaks
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 400])
+def test_places_met_across_borders_and_chunks_are_those_a_tree_finds(chunk: int) -> None:
+    # 400 points of two kinds crowded into 6 m × 6 m, whose cells are 2 m wide.
+    chance = np.random.default_rng(5)
+    east, north = chance.uniform(-3, 3, (2, 400))
+    points = np.array([at(*one) for one in zip(east, north, strict=True)])
+    kinds = pd.Series(chance.choice(["灯", "树"], 400))
+    numbers = np.arange(400) + 2
+    plane = shapely.points(east, north)
+    one, other = shapely.STRtree(plane).query(plane, predicate="dwithin", distance=0.1)
+    pairs = (other < one) & (kinds.to_numpy()[one] == kinds.to_numpy()[other])
+    expected = np.zeros(400, dtype=int)
+    for late, early in zip(one[pairs], other[pairs], strict=True):
+        expected[late] = min(expected[late] or 10_000, numbers[early])
+    assert 15 < np.count_nonzero(expected) < 200
+    seen, first = SeenPlaces(0.1), []
+    lon, lat = shapely.get_coordinates(points).T
+    for begin in range(0, 400, chunk):
+        part = slice(begin, begin + chunk)
+        first += seen.first_rows(lon[part], lat[part], kinds.iloc[part], numbers[part]).tolist()
+    # The rule's metres are a sphere's, good to half a percent: pairs that near the limit may go either way.
+    doubtful = one[np.abs(shapely.distance(plane[one], plane[other]) - 0.1) < 0.001]
+    sure = np.setdiff1d(np.arange(400), doubtful)
+    assert np.array(first)[sure].tolist() == expected[sure].tolist()
 
 
 def test_a_header_without_names_or_with_the_same_twice_refuses_every_row() -> None:
