@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from psycopg import Connection
 from pydantic import BaseModel, Field, ValidationError
 
 from ioc.hand_in import ARRIVING, FOLDER
@@ -17,7 +18,7 @@ RECORD = ".inspection.json"
 KEPT = timedelta(days=30)
 """A hand-in that was never published is taken away after this time."""
 ARRIVES_WITHIN = timedelta(hours=6)
-"""A folder that is not whole by then was left by a server that died."""
+"""A folder that is not whole, or that nothing refers to by then, was left by a server that died."""
 
 _TOKEN = re.compile("[0-9a-f]{16}")
 
@@ -88,15 +89,36 @@ def hand_ins(inbox: Path) -> list[HandIn]:
     return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
 
 
-def remove_old(inbox: Path) -> None:
-    """Take away what was never published and is older than ``KEPT``, and what never arrived whole."""
+def tokens_of_runs(connection: Connection[Any]) -> set[str]:
+    """Folders that a run reads or has read."""
+    query = (
+        "SELECT DISTINCT split_part(source, '/', 2) FROM ioc.load_run WHERE split_part(source, '/', 1) = %s"
+    )
+    return {row[0] for row in connection.execute(query, [FOLDER])}
+
+
+def remove_old(inbox: Path, of_runs: Collection[str]) -> None:
+    """Take away what was never published and is older than ``KEPT``, and what a server that died has left.
+
+    Args:
+        of_runs: folders that runs read, whether or not there is a record.
+    """
     now = datetime.now(UTC)
     for one in hand_ins(inbox):
         if one.at < now - KEPT and not one.published:
             one.remove(inbox)
-    for folder in (inbox / FOLDER).glob(f"{ARRIVING}*"):
-        if datetime.fromtimestamp(folder.stat().st_mtime, UTC) < now - ARRIVES_WITHIN:
+    for folder in (inbox / FOLDER).glob("*"):
+        old = datetime.fromtimestamp(folder.stat().st_mtime, UTC) < now - ARRIVES_WITHIN
+        if old and _is_left_over(folder, of_runs):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left_over(folder: Path, of_runs: Collection[str]) -> bool:
+    """Whether its files never arrived whole, or nobody was told that they had."""
+    if folder.name.startswith(ARRIVING):
+        return True
+    recorded = (folder / RECORD).exists() or folder.name in of_runs
+    return bool(_TOKEN.fullmatch(folder.name)) and not recorded
 
 
 def _tokens(inbox: Path) -> Iterator[str]:

@@ -24,7 +24,7 @@ from etl.load_worker import LoadWorker
 from geodata.errors import UserError
 from geodata.store import Store
 from ioc.context import open_store
-from ioc.hand_in_record import remove_old
+from ioc.hand_in_record import remove_old, tokens_of_runs
 from ioc.inbox import Inbox, known_jobs
 from ioc.settings import Settings, read_settings
 from ioc.source_access import source_access
@@ -97,7 +97,7 @@ def _watch(store: Store, inbox: Inbox, every: float, stopping: threading.Event) 
                 told.execute(f"LISTEN {RUN_CHANNEL}")
                 while not stopping.is_set():
                     if time.monotonic() >= tidied + TIDY_SECONDS:
-                        remove_old(inbox.folder)
+                        _tidy(store, inbox)
                         tidied = time.monotonic()
                     inbox.look()
                     with store.owner_connection() as connection:
@@ -106,6 +106,12 @@ def _watch(store: Store, inbox: Inbox, every: float, stopping: threading.Event) 
         except (OperationalError, OSError) as error:
             log.error("worker: looking again later", reason=str(error).strip())
             stopping.wait(RESTART_SECONDS)
+
+
+def _tidy(store: Store, inbox: Inbox) -> None:
+    with store.owner_connection() as connection:
+        of_runs = tokens_of_runs(connection)
+    remove_old(inbox.folder, of_runs)
 
 
 def _wait(told: psycopg.Connection[Any], seconds: float, stopping: threading.Event) -> None:

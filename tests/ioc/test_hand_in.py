@@ -5,6 +5,9 @@ import io
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 
 from geodata.coordinates import convert
 from ioc.hand_in import ARRIVING, FOLDER
-from ioc.hand_in_record import remove_old
+from ioc.hand_in_record import RECORD, remove_old
 
 Client = Callable[[str], httpx.Client]
 CODE = "xin_jiao_she_shi"
@@ -162,17 +165,41 @@ def test_only_stewards_hand_in_and_only_what_is_there(client: Client) -> None:
     assert steward.get("/hand-in/0123456789abcdef").status_code == 404
 
 
+KILLED_WHILE_WRITING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from fastapi import UploadFile
+from ioc.hand_in import keep_files
+
+class HalfAFile(UploadFile):
+    async def read(self, size=-1):
+        if self.size:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.size = size
+        return b"x" * size
+
+asyncio.run(keep_files(Path(sys.argv[1]), [HalfAFile(None, filename="half.csv", size=0)]))
+"""
+
+
 def test_what_never_arrived_whole_is_taken_away(tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
-    left, arriving, loaded = (folder / name for name in (f"{ARRIVING}a", f"{ARRIVING}b", "0123456789abcdef"))
-    for one in (left, arriving, loaded):
-        one.mkdir(parents=True)
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    [left] = folder.iterdir()
+    assert left.name.startswith(ARRIVING)
+    arriving = folder / f"{ARRIVING}b"
+    loaded, untold, told_soon, recorded = (folder / (name * 16) for name in "0123")
+    for one in (arriving, loaded, untold, told_soon, recorded):
+        one.mkdir()
         (one / "点.csv").write_text("编号\n")
     long_ago = time.time() - 7 * 3600
-    for one in (left, loaded):
+    # What a newer program wrote is no left-over, though this one cannot read it.
+    (recorded / RECORD).write_text("{}")
+    for one in (left, loaded, untold, recorded):
         os.utime(one, (long_ago, long_ago))
-    remove_old(tmp_path)
-    assert sorted(folder.iterdir()) == [arriving, loaded]
+    remove_old(tmp_path, {loaded.name})
+    assert sorted(folder.iterdir()) == [arriving, loaded, told_soon, recorded]
 
 
 def test_lines_are_drawn_as_lines(client: Client) -> None:
