@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ioc.bench.ingest import bench_ingest
 from ioc.bench.inspect import bench_inspect
 from ioc.bench.live import bench_live
 from ioc.bench.load import FULL_SIZE, bench_load, bench_pipes
@@ -73,3 +74,15 @@ def map_(
 ) -> None:
     """The one map in Chromium: first map, frames while panning, memory; beside a plain dash-leaflet page."""
     bench_map(minutes=minutes, as_json=as_json)
+
+
+@bench_app.command()
+def ingest(
+    rows: Annotated[int, typer.Option(min=2000, help="Readings of each turn.")] = 400_000,
+    million: Annotated[
+        float, typer.Option(min=0, help="Million readings that lie beside those read; 200 need 20 GB.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Readings a second into store, latest and alarms, beside plain COPY; latest of all, a year of one."""
+    bench_ingest(rows=rows, million=million, as_json=as_json)

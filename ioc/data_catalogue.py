@@ -47,7 +47,7 @@ from layers.dcat import dcat_catalogue
 from layers.problem import NotFoundError
 
 PAGES = (("catalogue", "/catalogue"),)
-STEWARD_PAGES = (*PAGES, ("hand_in", "/hand-in"))
+STEWARD_PAGES = (*PAGES, ("hand_in", "/hand-in"), ("devices", "/devices"))
 NO_STORE = {"Cache-Control": "private, no-store"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STEWARDS = frozenset({"steward", "admin"})

@@ -171,3 +171,42 @@ def test_what_came_in_is_read_as_far_as_its_device_is_seen(door: httpx.Client, s
         assert duty.get(f"/stations/{station}/series", params=about).status_code == 404
     with server.store.owner_connection() as connection:
         connection.execute("UPDATE ioc.device SET sensitivity = 1 WHERE code = %s", [device])
+
+
+def test_a_steward_accepts_a_waiting_device_and_its_readings_show(
+    door: httpx.Client, server: RunningServer
+) -> None:
+    with server.store.owner_connection() as connection:
+        row = connection.execute("SELECT min(code) FROM ioc.station").fetchone()
+    assert row is not None
+    station = row[0]
+    given = [reading("wait-1", 2, 4.25), reading("wait-2", 2, 1)]
+    assert door.post("/ingest/readings", json={"readings": given}).json()["waiting"] == 2
+    with server.client("steward") as steward:
+        page = steward.get("/devices").text
+        assert "待接入设备" in page
+        assert "wait-1" in page
+        assert "4.25" in page
+        assert "Devices that wait" in steward.get("/devices?lang=en").text
+        nowhere = steward.post("/devices/accept", data={"code": "wait-1", "station": "nowhere"})
+        assert nowhere.status_code == 409
+        accepted = {"code": "wait-1", "name": "新水位计", "station": station, "frame": "CGCS2000"}
+        assert steward.post("/devices/accept", data=accepted).status_code == 303
+        assert steward.post("/devices/accept", data=accepted).status_code == 409
+        assert steward.post("/devices/refuse", data={"code": "wait-2"}).status_code == 303
+        assert steward.get("/stations/wait-1/latest").json()["readings"][0]["value"] == 4.25
+        assert "新水位计" in steward.get("/devices?q=wait-1&state=online").text
+    again = [reading("wait-1", 1, 4.5), reading("wait-2", 1, 1)]
+    answer = door.post("/ingest/readings", json={"readings": again}).json()
+    assert (answer["stored"], answer["waiting"], [one["row"] for one in answer["refused"]]) == (1, 0, [1])
+    with server.client("duty") as duty:
+        assert duty.get("/devices").status_code == 403
+        assert duty.post("/devices/refuse", data={"code": "wait-2"}).status_code == 403
+        found = duty.get(f"/stations/{station}/latest").json()["readings"]
+        assert next(one["value"] for one in found if one["device"] == "wait-1") == 4.5
+    with server.store.owner_connection() as connection:
+        actions = connection.execute(
+            "SELECT action, account_name, subject FROM ioc.audit_entry WHERE subject LIKE 'wait-%'"
+        ).fetchall()
+    assert ("device_accept", "steward", "wait-1") in actions
+    assert ("device_refuse", "steward", "wait-2") in actions
