@@ -52,6 +52,7 @@ class Alarm(Base):
         CheckConstraint("state IN ('raised', 'acknowledged', 'handling', 'cleared')", name="state"),
         CheckConstraint("(state = 'cleared') = (cleared_at IS NOT NULL)", name="cleared"),
         Index("uq_alarm_open", "rule", "series_id", unique=True, postgresql_where=text("cleared_at IS NULL")),
+        Index("ix_alarm_cleared_at", "cleared_at"),
         Index("ix_alarm_device_code", "device_code", "raised_at"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -49,6 +49,7 @@ class CaseFile(Base):
         CheckConstraint(r"matter_code ~ '^\d{11}$'", name="matter_code"),
         Index("ix_case_file_geom_3857", "geom_3857", postgresql_using="gist"),
         Index("ix_case_file_reported_at", "reported_at"),
+        Index("ix_case_file_ended_at", "ended_at"),
         Index("ix_case_file_open", "deadline", postgresql_where=text("ended_at IS NULL")),
         Index("ix_case_file_component_id", "component_id", postgresql_where=text("component_id IS NOT NULL")),
     )

@@ -1,4 +1,4 @@
-"""GET /live and GET /live/snapshot: what happens now, as the viewer may see it."""
+"""GET /live, /live/snapshot and /live/moment: what happens now and what was, as the viewer may see it."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,6 +18,7 @@ from layers.live.hub import LiveHub
 from layers.live.live_layer import live_layers
 from layers.live.snapshot import Topics
 from layers.live.stream import LiveResponse, LiveStream
+from layers.moment import read_moment
 from layers.tile_endpoint import ViewerOf
 
 MOST_STREAMS = 100
@@ -97,6 +98,19 @@ def live_router(
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
         body = f'{{"event":{event},"at":"{at}","topics":{{{items}}}}}'
         return Response(body, media_type="application/json", headers=NO_STORE)
+
+    @routes.get("/live/moment")
+    async def moment(
+        request: Request,
+        at: Annotated[str, Query(max_length=60)],
+        topics_: Annotated[str, Query(alias="topics", max_length=200)],
+        area: Annotated[str, Query(pattern=AREA)] = "",
+    ) -> Response:
+        """The state of topics at an earlier moment, as far as readings and steps of then are kept."""
+        wanted = [topic for topic in _wanted(topics, topics_) if topics.has_past(topic)]
+        found = await topics.items(store, viewer_of(request), wanted, area, read_moment(at))
+        items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
+        return Response(f'{{"topics":{{{items}}}}}', media_type="application/json", headers=NO_STORE)
 
     return routes
 

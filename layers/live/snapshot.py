@@ -1,10 +1,12 @@
-"""The present state of topics, from which a stream goes on. A topic is a file: ``topics/<topic>.sql``.
+"""The state of topics: the present one, from which a stream goes on, and the one at an earlier moment.
 
-The query gives one column, the items as the topic's events have them (jsonb, without ``r``), under row-level
-security; ``%(area)s`` is the area code whose items are wanted, '' for all.
+A topic is a file, ``topics/<topic>.sql``. The query gives one column, the items as the topic's events have
+them (jsonb, without ``r``), under row-level security; ``%(area)s`` is the area code of the items wanted, ''
+for all. ``moments/<topic>.sql`` gives them as they were at ``%(at)s``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from psycopg import sql
@@ -17,12 +19,11 @@ TOPICS = Path(__file__).with_name("topics")
 
 
 class Topics:
-    """The topics there are, by the files of a folder."""
+    """The topics there are, by the files of a folder and of ``moments`` beside it."""
 
     def __init__(self, folder: Path = TOPICS) -> None:
-        self._queries: Mapping[str, str] = {
-            file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql"))
-        }
+        self._queries = _read(folder)
+        self._moments = _read(folder.with_name("moments"))
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._queries
@@ -30,12 +31,23 @@ class Topics:
     def __iter__(self) -> Iterator[str]:
         return iter(self._queries)
 
-    async def items(self, store: Store, viewer: Viewer, topics: Sequence[str], area: str) -> list[str]:
-        """For each of ``topics`` a JSON array of its items, as ``viewer`` may see them."""
-        statements = [(self._statement(topic), {"area": area}) for topic in topics]
+    def has_past(self, topic: str) -> bool:
+        """Whether the topic can be asked how it was at an earlier moment."""
+        return topic in self._moments
+
+    async def items(
+        self, store: Store, viewer: Viewer, topics: Sequence[str], area: str, at: datetime | None = None
+    ) -> list[str]:
+        """For each of ``topics`` a JSON array of its items, now or ``at`` a moment, as the viewer may see."""
+        queries = self._queries if at is None else self._moments
+        statements = [(_gathered(queries[topic]), {"area": area, "at": at}) for topic in topics]
         return [f"[{rows[0][0]}]" for rows in await store.read(viewer, statements)] if statements else []
 
-    def _statement(self, topic: str) -> sql.Composed:
-        # A query of the program's own files, in which ``%(area)s`` is a parameter.
-        query = sql.SQL(self._queries[topic])  # pyright: ignore[reportArgumentType]
-        return GATHERED.format(query)
+
+def _read(folder: Path) -> Mapping[str, str]:
+    return {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql"))}
+
+
+def _gathered(query: str) -> sql.Composed:
+    # A query of the program's own files, in which ``%(area)s`` and ``%(at)s`` are parameters.
+    return GATHERED.format(sql.SQL(query))  # pyright: ignore[reportArgumentType]
