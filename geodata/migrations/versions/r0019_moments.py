@@ -4,14 +4,14 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(Path(__file__).with_name("0018_moments.sql").read_text(encoding="utf-8"))
+    op.execute(Path(__file__).with_name("0019_moments.sql").read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
