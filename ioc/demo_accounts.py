@@ -1,7 +1,6 @@
 """The demo district's accounts, one for each kind of user, with passwords made at the first start."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from sqlalchemy import select
 from geodata.models import Account
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, new_password
+from ioc.private_file import write_private
 
 DEMO_ACCOUNTS = (
     NewAccount("admin", "系统管理员", ("admin",), "centre", sensitivity=3),
@@ -63,9 +63,5 @@ def _read(file: Path) -> list[dict[str, str]]:
 
 
 def _write(file: Path, sign_ins: list[DemoSignIn]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump([vars(sign_in) for sign_in in sign_ins], stream, ensure_ascii=False, indent=1)
-    part.replace(file)
+    content = [vars(sign_in) for sign_in in sign_ins]
+    write_private(file, json.dumps(content, ensure_ascii=False, indent=1))

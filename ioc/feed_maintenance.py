@@ -1,4 +1,4 @@
-"""`ioc feeds maintain`, which the feeds worker also does every hour."""
+"""`ioc feeds maintain`, which the worker that loads also does every hour."""
 
 from datetime import UTC, datetime
 

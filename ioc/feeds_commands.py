@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from etl.feeds.capture import read_capture
+from etl.feeds.door_store import ONLINE_MINUTES, DoorStatus, door_status
 from etl.feeds.frame_record import FrameRecorder
 from geodata.errors import UserError
+from ioc.context import open_database
 from ioc.feed_maintenance import maintain_feeds
 from ioc.feed_source_commands import source_app
+from ioc.feeds_worker import run
+from ioc.send_capture import send_capture
+from ioc.settings import read_settings
 
 feeds_app = typer.Typer(no_args_is_help=True)
 feeds_app.add_typer(source_app, name="source")
 feeds_app.command("maintain")(maintain_feeds)
+feeds_app.command("run")(run)
 
 
 class Protocol(StrEnum):
@@ -30,7 +38,7 @@ class Protocol(StrEnum):
 
 @feeds_app.callback()
 def feeds() -> None:
-    """Devices: their protocols and what they send."""
+    """Devices: their protocols, the doors they come in by, and what they send."""
 
 
 @feeds_app.command("decode")
@@ -51,6 +59,60 @@ def decode_capture(
     recorder = FrameRecorder(protocol.value, datetime.now(UTC))
     for captured in read_capture(protocol.value, _content(file)):
         print(json.dumps(recorder.record(captured), ensure_ascii=False))
+
+
+@feeds_app.command("send")
+def send(
+    protocol: Annotated[Protocol, typer.Argument(help="The protocol of the capture.")],
+    file: Annotated[
+        Path, typer.Argument(help="A capture as `ioc feeds decode` takes it; - reads standard input.")
+    ],
+    to: Annotated[str, typer.Option(help="Host and port of the door, such as 127.0.0.1:9651.")],
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for answers.")] = 3,
+) -> None:
+    """Send a capture as its device did, and print each answer as one JSON record a line."""
+    host, colon, port = to.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise UserError(f"“{to}” is no host and port: write them as 127.0.0.1:9651.")
+    for record in send_capture(protocol.value, _content(file), host, int(port), patience):
+        print(json.dumps(record, ensure_ascii=False))
+
+
+@feeds_app.command("status")
+def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """Print the doors, the devices heard at each, what came in within the last hour, and what was refused."""
+    with open_database(read_settings()) as store, store.owner_connection() as connection:
+        doors = door_status(connection)
+    if as_json:
+        print(json.dumps([vars(door) for door in doors], default=str, ensure_ascii=False))
+        return
+    console = Console()
+    if not doors:
+        console.print("No door was ever open: `ioc up` or `ioc feeds run` opens them.")
+        return
+    console.print(_table(doors))
+    for door in doors:
+        for refusal in door.refusals[-3:]:
+            who = refusal["device"] or refusal["peer"]
+            console.print(f"{door.door}: {refusal['at'][:19]} {who}: {refusal['en']}", markup=False)
+
+
+def _table(doors: list[DoorStatus]) -> Table:
+    counted = ("messages", "stored", "duplicates", "waiting", "shed", "refused")
+    online = f"online ({ONLINE_MINUTES} min)"
+    table = Table(
+        "door", "listens", "noted", "connections", "devices", online, *(f"{what}/h" for what in counted)
+    )
+    for door in doors:
+        numbers = (
+            door.connections,
+            door.devices,
+            door.online,
+            *(door.last_hour.get(what, 0) for what in counted),
+        )
+        noted = f"{door.silent_s:.0f} s ago"
+        table.add_row(door.door, door.address or "shut", noted, *(f"{number:,}" for number in numbers))
+    return table
 
 
 def _content(file: Path) -> bytes:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,14 +23,15 @@ from etl.load_worker import LoadWorker
 from geodata.errors import UserError
 from geodata.store import Store
 from ioc.context import open_store
+from ioc.feed_maintenance import maintain_store
 from ioc.hand_in_record import remove_old, tokens_of_runs
 from ioc.inbox import Inbox, known_jobs
+from ioc.process_beside import RESTART_SECONDS, process_beside
 from ioc.settings import Settings, read_settings
 from ioc.source_access import source_access
 
 log = structlog.get_logger(__name__)
 
-RESTART_SECONDS = 1.0
 TIDY_SECONDS = 3600.0
 """Between two times that old hand-ins are taken away."""
 
@@ -60,7 +60,7 @@ def worker(
     with open_store(settings) as store:
         work = (store, inbox, access, stopping)
         threading.Thread(target=_work, args=work, name="loads", daemon=True).start()
-        _watch(store, Inbox(store, inbox), every, stopping)
+        _watch(store, Inbox(store, inbox), settings, every, stopping)
     # A load in the middle is left as if the power had gone: nothing of it is seen, and it is begun again.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -87,8 +87,8 @@ def _work(store: Store, inbox: Path, access: Access, stopping: threading.Event) 
         stopping.set()
 
 
-def _watch(store: Store, inbox: Inbox, every: float, stopping: threading.Event) -> None:
-    """Hand out runs as they are asked for, look into the inbox, take old hand-ins away."""
+def _watch(store: Store, inbox: Inbox, settings: Settings, every: float, stopping: threading.Event) -> None:
+    """Hand out runs as they are asked for, look into the inbox, take old hand-ins and readings away."""
     log.info("worker: watching", inbox=str(inbox.folder))
     tidied = -TIDY_SECONDS
     while not stopping.is_set():
@@ -98,6 +98,7 @@ def _watch(store: Store, inbox: Inbox, every: float, stopping: threading.Event) 
                 while not stopping.is_set():
                     if time.monotonic() >= tidied + TIDY_SECONDS:
                         _tidy(store, inbox)
+                        maintain_store(store, settings)
                         tidied = time.monotonic()
                     inbox.look()
                     with store.owner_connection() as connection:
@@ -130,26 +131,6 @@ def worker_beside(store: Store, settings: Settings) -> Iterator[None]:
         "IOC_OWNER_DATABASE_URL": store.owner_url,
         "IOC_INBOX": str(settings.inbox_folder),
     }
-    ended = threading.Event()
-    running: list[subprocess.Popen[bytes]] = []
-
-    def keep() -> None:
-        while not ended.is_set():
-            command = [sys.executable, "-m", "ioc", "etl", "worker", "--stop-with-stdin"]
-            process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
-            running[:] = [process]
-            if ended.is_set():
-                process.terminate()
-            process.wait()
-            if not ended.wait(RESTART_SECONDS):
-                log.warning("worker died; starting it again", code=process.returncode)
-
-    keeper = threading.Thread(target=keep, name="worker keeper", daemon=True)
-    keeper.start()
-    try:
+    command = [sys.executable, "-m", "ioc", "etl", "worker", "--stop-with-stdin"]
+    with process_beside("worker", command, environment):
         yield
-    finally:
-        ended.set()
-        for process in running:
-            process.terminate()
-        keeper.join()

@@ -39,6 +39,29 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8060, ge=0, le=65535, description="Port the web server listens on; 0 takes a free one.")
+    feeds_host: str = Field(
+        "127.0.0.1", description="Address the doors for devices (HJ 212, SL 651, JT/T 808) listen on."
+    )
+    hj212_port: int = Field(
+        9212, ge=0, le=65535, description="TCP port for devices that speak HJ 212; 0 takes a free one."
+    )
+    sl651_port: int = Field(
+        9651, ge=0, le=65535, description="TCP port for stations that speak SL 651; 0 takes a free one."
+    )
+    jt808_port: int = Field(
+        9808, ge=0, le=65535, description="TCP port for vehicles that speak JT/T 808; 0 takes a free one."
+    )
+    mqtt_url: str | None = Field(
+        None,
+        repr=False,
+        description="Broker that devices publish to, such as mqtt://user:password@host:1883; empty: `ioc up` "
+        "runs a Mosquitto of its own where that is installed.",
+    )
+    mqtt_mappings: Path | None = Field(
+        None,
+        description="Folder of mappings (*.toml) of the district's own MQTT devices, beside the packaged "
+        "etl/feeds/mappings.",
+    )
     district_code: str = Field(
         "420106", pattern=r"^\d{6}$", description="Area code of the district (GB/T 2260, 6 digits)."
     )
@@ -127,9 +150,19 @@ class Settings(BaseSettings):
         return (self.inbox or self.data_dir / "inbox").expanduser().absolute()
 
     @property
+    def kept_in(self) -> Path:
+        """The absolute folder of everything the program keeps."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def feeds_file(self) -> Path:
+        """Where the addresses of the doors for devices are written."""
+        return self.kept_in / "feeds.json"
+
+    @property
     def postgis_folder(self) -> Path:
         """Where the embedded PostGIS lives."""
-        return self.data_dir.expanduser().absolute() / "postgis"
+        return self.kept_in / "postgis"
 
 
 class SettingRow(NamedTuple):

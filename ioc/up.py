@@ -14,6 +14,7 @@ from geodata.store import Store
 from ioc.context import open_store
 from ioc.demo_accounts import DemoSignIn, ensure_demo_accounts
 from ioc.demo_district import ensure_demo_district
+from ioc.feeds_worker import feeds_beside
 from ioc.loading_worker import worker_beside
 from ioc.settings import Settings
 from ioc.web import create_app
@@ -54,9 +55,10 @@ def run_up(settings: Settings, demo_scale: float | None) -> None:
         store = stack.enter_context(open_store(settings, keep_running=True))
         sign_ins = _demo(settings, store, demo_scale, console) if demo_scale else []
         store.check_rights_bind()
+        address = f"http://{settings.host}:{listener.getsockname()[1]}/"
         if settings.loads_here:
             stack.enter_context(worker_beside(store, settings))
-        address = f"http://{settings.host}:{listener.getsockname()[1]}/"
+            stack.enter_context(feeds_beside(store, settings, address))
         app = create_app(settings, store)
         config = uvicorn.Config(
             app,

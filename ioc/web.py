@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pyproj
 from fastapi import APIRouter, Depends, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -19,6 +19,7 @@ from ioc.case_ingest import case_ingest_router
 from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
 from ioc.devices import devices_router
+from ioc.door_metrics import DoorMetrics
 from ioc.edits import edits_router
 from ioc.error_page import ErrorPageMiddleware
 from ioc.feed_source import SourceDoor
@@ -102,7 +103,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(case_ingest_router(store, sources, settings.district_code))
     app.include_router(open311_router(store, sources, settings.district_code))
     app.include_router(_basemap_router(settings))
-    app.include_router(_monitoring_router(watch))
+    app.include_router(_monitoring_router(watch, store))
     app.include_router(admin_router(store, directory.forget))
     app.include_router(alarms_router(store))
     app.include_router(edits_router(store, catalogue))
@@ -180,8 +181,10 @@ def _map_settings(settings: Settings, store: Store) -> MapSettings:
     return MapSettings(district_zh=name, extent=(west, south, east, north), synthetic=synthetic, **common)
 
 
-def _monitoring_router(watch: DatasetWatch) -> APIRouter:
+def _monitoring_router(watch: DatasetWatch, store: Store) -> APIRouter:
     router = APIRouter()
+    doors = CollectorRegistry()
+    doors.register(DoorMetrics(store))
 
     @router.get("/health")
     def health() -> Response:
@@ -191,6 +194,7 @@ def _monitoring_router(watch: DatasetWatch) -> APIRouter:
 
     @router.get(METRICS_PATH, include_in_schema=False, dependencies=[Depends(may_read_metrics)])
     async def metrics() -> Response:
-        return Response(await run_in_threadpool(generate_latest), media_type=CONTENT_TYPE_LATEST)
+        content = await run_in_threadpool(lambda: generate_latest() + generate_latest(doors))
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -163,6 +163,9 @@ def running_server(store: Store) -> Iterator[RunningServer]:
             "IOC_OWNER_DATABASE_URL": store.owner_url,
             "IOC_DATA_DIR": folder,
             "IOC_PORT": "0",
+            "IOC_HJ212_PORT": "0",
+            "IOC_SL651_PORT": "0",
+            "IOC_JT808_PORT": "0",
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "ioc", "up", "--demo", "--scale", str(DEMO_SCALE)]

@@ -8,8 +8,8 @@ from etl.feeds import hj212, jt808, sl651
 from etl.feeds.frame import FrameError, Refused
 
 _HEXADECIMAL = re.compile(rb"(?:0[xX])?(?:[0-9A-Fa-f]{2}[\s,:-]?)+")
-_STREAMS = {"hj212": hj212.stream, "sl651": sl651.stream, "jt808": jt808.stream}
-PROTOCOLS = tuple(_STREAMS)
+STREAMS = {"hj212": hj212.stream, "sl651": sl651.stream, "jt808": jt808.stream}
+PROTOCOLS = tuple(STREAMS)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,6 @@ def _octets(protocol: str, line: bytes) -> bytes | None:
 
 
 def _cut(protocol: str, content: bytes) -> list[bytes | Refused]:
-    stream = _STREAMS[protocol]()
+    stream = STREAMS[protocol]()
     found = [*stream.feed(content), *stream.close()]
     return found or [Refused(content, FrameError("没有帧", "no frame"))]

@@ -35,6 +35,7 @@ from geodata.models.dataset import (
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
+from geodata.models.feed_door import DeviceContact, FeedCount, FeedDoor
 from geodata.models.live_event import LiveEvent
 from geodata.models.load_run import LoadRun
 from geodata.models.observation import (
@@ -111,6 +112,7 @@ __all__ = [
     "DepartmentalFeature",
     "Device",
     "DeviceClock",
+    "DeviceContact",
     "District",
     "DutyGrid",
     "Facility",
@@ -118,6 +120,8 @@ __all__ = [
     "FeatureEdit",
     "FeatureEditOutcome",
     "FeaturePhoto",
+    "FeedCount",
+    "FeedDoor",
     "FeedSource",
     "IngestRequest",
     "Latest",

@@ -15,7 +15,7 @@ from ioc.settings import setting_rows
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
-SERVICES = {"postgis", "migrate", "web", "worker", "broker", "proxy"}
+SERVICES = {"postgis", "migrate", "web", "worker", "broker", "feeds", "proxy"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def compose() -> dict[str, Any]:
 
 
 def variables(text: str) -> set[str]:
-    return set(re.findall(r"\$\{([A-Z_]+)", text))
+    return set(re.findall(r"\$\{([A-Z0-9_]+)", text))
 
 
 def test_every_service_is_there_and_watched(compose: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ def test_every_service_is_there_and_watched(compose: dict[str, Any]) -> None:
 def test_services_wait_for_what_they_need(compose: dict[str, Any]) -> None:
     waits = {name: service.get("depends_on", {}) for name, service in compose["services"].items()}
     assert waits["migrate"] == {"postgis": {"condition": "service_healthy"}}
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "feeds"):
         assert waits[name]["migrate"] == {"condition": "service_completed_successfully"}
     assert {name for waited in waits.values() for name in waited} <= SERVICES
 
@@ -52,18 +52,20 @@ def test_volumes_and_networks_are_declared(compose: dict[str, Any]) -> None:
             assert (DOCKER / source).is_file() if source.startswith("./") else source in compose["volumes"]
 
 
-def test_only_proxy_and_broker_can_be_reached_from_outside(compose: dict[str, Any]) -> None:
+def test_only_proxy_and_the_doors_for_devices_can_be_reached_from_outside(compose: dict[str, Any]) -> None:
     assert {name for name, service in compose["services"].items() if service.get("ports")} == {
         "broker",
+        "feeds",
         "proxy",
     }
     assert compose["networks"]["store"] == {"internal": True}
 
 
-def test_the_web_never_holds_the_owner_password(compose: dict[str, Any]) -> None:
-    web = json.dumps(compose["services"]["web"])
-    assert "OWNER" not in web
-    assert "ioc_app:${APP_PASSWORD" in web
+def test_what_listens_outside_never_holds_the_owner_password(compose: dict[str, Any]) -> None:
+    for name in ("web", "feeds"):
+        service = json.dumps(compose["services"][name])
+        assert "OWNER" not in service
+        assert "ioc_app:${APP_PASSWORD" in service
 
 
 def test_secrets_come_from_the_environment_and_have_no_default(compose: dict[str, Any]) -> None:
@@ -76,7 +78,7 @@ def test_secrets_come_from_the_environment_and_have_no_default(compose: dict[str
 
 
 def test_every_variable_that_must_be_set_is_in_the_example() -> None:
-    offered = set(re.findall(r"^#?([A-Z_]+)=", (DOCKER / ".env.example").read_text(), re.MULTILINE))
+    offered = set(re.findall(r"^#?([A-Z0-9_]+)=", (DOCKER / ".env.example").read_text(), re.MULTILINE))
     with_defaults = {"VERSION", "PIP_INDEX_URL", "NPM_CONFIG_REGISTRY"}
     assert variables((DOCKER / "compose.yaml").read_text()) - with_defaults == offered
 
@@ -101,7 +103,7 @@ def test_every_command_exists(compose: dict[str, Any]) -> None:
         "[" + ",".join(re.findall(r"^CMD (\[.*\])$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)) + "]"
     )
     ours = [command[1:] for command in commands if command[0] == "ioc"]
-    assert len(ours) == 4
+    assert len(ours) == 5
     for words in ours:
         names = [word for word in words if word.isalpha()]
         assert CliRunner().invoke(app, [*names, "--help"]).exit_code == 0, words

@@ -143,6 +143,7 @@ def test_the_address_of_a_broker() -> None:
         True,
         "second",
     )
+    assert (broker.shared, Broker.at("mqtt://broker.example").shared) == (True, False)
     for wrong in ("broker.example:1883", "http://broker.example", "mqtt://", "mqtt://host:port"):
         with pytest.raises(UserError, match="IOC_MQTT_URL"):
             Broker.at(wrong)

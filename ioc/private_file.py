@@ -1,0 +1,24 @@
+"""Files that only the account of the program may read: passwords, keys, addresses with passwords in them."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_private(file: Path, content: str) -> None:
+    """Write a whole file in place of the one that is there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
+    part.replace(file)
+
+
+def kept_secret(file: Path) -> str:
+    """The secret of a file, made when it is first asked for."""
+    try:
+        return file.read_text("utf-8").strip()
+    except FileNotFoundError:
+        write_private(file, secrets.token_urlsafe(24))
+        return file.read_text("utf-8").strip()
