@@ -1,9 +1,10 @@
-"""A database that tests of loading may kill."""
+"""A database that tests of loading may kill, and a district in which features are edited by hand."""
 
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,8 @@ from geodata import migrate
 from geodata.store import Store
 from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.postgres_folder import processes_in
+from tests.conftest import cloned_store
+from tests.etl.hydrants import Hydrants, Office
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,17 @@ def kill_database(cluster: EmbeddedPostgis) -> None:
         # Its children end by themselves once the first of them is gone.
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def office(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[Office]:
+    with cloned_store(postgis, demo_database) as store:
+        yield Office(store, {}, count(1))
+
+
+@pytest.fixture
+def district(office: Office, tmp_path: Path) -> Hydrants:
+    made = Hydrants(office, tmp_path)
+    made.person("clerk", "staff")
+    made.person("chief", "steward")
+    return made
