@@ -14,7 +14,6 @@ def alarm_page(choices: dict[str, Any], viewer: Viewer) -> str:
     return office_page(
         "alarms",
         choices,
-        pages=(("alarms", "/alarms"),),
         current="alarms",
         viewer=viewer,
         scripts=SCRIPTS,

@@ -27,7 +27,6 @@ def cases_page(choices: dict[str, Any], viewer: Viewer) -> str:
     return office_page(
         "cases",
         choices,
-        pages=(("cases", "/cases"),),
         current="cases",
         viewer=viewer,
         scripts=SCRIPTS,

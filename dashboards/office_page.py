@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashboards.office_navigation import pages_of
 from dashboards.page_frame import asset_url, theme_css
 from dashboards.wording import texts
 
@@ -19,6 +20,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.globals["pages_of"] = pages_of
 
 
 @cache

@@ -17,6 +17,7 @@ SCRIPTS = (
     "layers.js",
     "edit_words.js",
     "review_map.js",
+    "review_note.js",
     "review.js",
 )
 
@@ -26,7 +27,6 @@ def review_page(choices: dict[str, Any], viewer: Viewer) -> str:
     return office_page(
         "review",
         choices,
-        pages=(("review", "/review"),),
         current="review",
         viewer=viewer,
         scripts=SCRIPTS,

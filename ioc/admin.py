@@ -36,7 +36,7 @@ from ioc.credential_list import credential_rows, revoke_by_id
 from ioc.page_choices import choices_of, keep_choices, language_of
 from ioc.sign_in import origin_of, require_role, viewer_of
 
-PAGES = (
+SECTIONS = (
     ("accounts", "/admin"),
     ("rights", "/admin/rights"),
     ("sessions", "/admin/sessions"),
@@ -67,9 +67,14 @@ class AdminPages:
             act_as(session, None, origin_of(request).address)
             yield session
 
-    def page(self, name: str, request: Request, current: str, status: int = 200, **values: Any) -> Response:
+    def page(self, name: str, request: Request, section: str, status: int = 200, **values: Any) -> Response:
         """A page with the frame's own values."""
-        common = {"pages": PAGES, "current": current, "viewer": viewer_of(request)}
+        common = {
+            "current": "admin",
+            "sections": SECTIONS,
+            "section": section,
+            "viewer": viewer_of(request),
+        }
         filled = {"error": None, "notice": None, "secret": None, **common, **values}
         html = office_page(name, choices_of(request), **filled)
         return keep_choices(request, HTMLResponse(html, status, headers=NO_STORE))

@@ -46,8 +46,6 @@ from layers.data_catalogue_workbook import Description, catalogue_workbook, read
 from layers.dcat import dcat_catalogue
 from layers.problem import NotFoundError
 
-PAGES = (("catalogue", "/catalogue"),)
-STEWARD_PAGES = (*PAGES, ("hand_in", "/hand-in"), ("devices", "/devices"))
 NO_STORE = {"Cache-Control": "private, no-store"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STEWARDS = frozenset({"steward", "admin"})
@@ -87,7 +85,6 @@ class CataloguePages:
         """A page with the frame's own values."""
         viewer, language = viewer_of(request), language_of(request)
         common = {
-            "pages": STEWARD_PAGES if is_steward(viewer) else PAGES,
             "current": "catalogue",
             "viewer": viewer,
             "error": None,

@@ -14,8 +14,6 @@ from ioc.credential_list import credential_rows, revoke_by_id
 from ioc.page_choices import choices_of, keep_choices, language_of
 from ioc.sign_in import COOKIE, origin_of, too_many, viewer_of
 
-PAGES = (("own_account", "/account"),)
-
 Password = Annotated[str, Form(max_length=500)]
 
 
@@ -30,11 +28,9 @@ def own_account_router(store: Store, on_change: Callable[[], None]) -> APIRouter
         with store.session(viewer) as session:
             rows = credential_rows(session, request, viewer.account_id)
         words = office_texts(language_of(request))
-        pages = (*PAGES, ("accounts", "/admin")) if "admin" in viewer.roles else PAGES
         html = office_page(
             "own_account",
             choices_of(request),
-            pages=pages,
             current="own_account",
             viewer=viewer,
             credentials=rows,

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.office_navigation import pages_of
 from dashboards.sign_in import sign_in_page
 from geodata.audit import AuditEntry, disclosures, record
 from geodata.store import Store
@@ -347,6 +348,7 @@ def sign_in_router(
             "roles": sorted(viewer.roles),
             "department": viewer.department_code,
             "areas": list(viewer.areas),
+            "pages": {page.key: page.path for page in pages_of(viewer)},
         }
 
     return router

@@ -21,7 +21,7 @@
     style.layers.push(
       { id: "cases", type: "circle", source: "cases", paint: { "circle-radius": 6, "circle-color": colour, "circle-stroke-width": 1.5, "circle-stroke-color": ioc.token("ground") } },
       { id: "chosen", type: "circle", source: "chosen", paint: { "circle-radius": 11, "circle-color": "rgba(0,0,0,0)", "circle-stroke-width": 3, "circle-stroke-color": ioc.token("accent") } });
-    map = new window.maplibregl.Map({ container: "case-map", style, attributionControl: false, bounds: bounds(listed) || undefined, fitBoundsOptions: { padding: 30, maxZoom: 16 }, localIdeographFontFamily: ioc.token("font").join(","), fadeDuration: 0 });
+    map = new window.maplibregl.Map({ container: "case-map", style, attributionControl: false, locale: { "Map.Title": ioc.text("map_label") }, bounds: bounds(listed) || undefined, fitBoundsOptions: { padding: 30, maxZoom: 16 }, localIdeographFontFamily: ioc.token("font").join(","), fadeDuration: 0 });
     map.on("click", "cases", (event) => onChoose(event.features[0].properties.id));
     map.on("mousemove", "cases", () => (map.getCanvas().style.cursor = "pointer"));
     map.on("mouseleave", "cases", () => (map.getCanvas().style.cursor = ""));

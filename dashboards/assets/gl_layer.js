@@ -116,6 +116,12 @@
     };
   }
 
+  /** To a screen reader the Leaflet map speaks for all the canvases in it: MapLibre's says "Map" in English. */
+  function silence(canvas) {
+    for (const name of ["role", "aria-label", "tabindex"]) canvas.removeAttribute(name);
+    canvas.setAttribute("aria-hidden", "true");
+  }
+
   /** A GL layer on the Leaflet map. */
   function addTo(leaflet, options, software) {
     const layer = software ? restingLayer(options) : new window.L.MaplibreGL({ ...options, padding: LITTLE_ROOM });
@@ -125,6 +131,7 @@
       drawSparingly(map);
       placeAtOnce(map);
     }
+    silence(map.getCanvas());
     paintFlat(map);
     // The painter is another one after the loss of the graphics context.
     map.on("webglcontextrestored", () => {

@@ -26,10 +26,8 @@
       el("summary", { "aria-label": ioc.text("user_menu"), class: "icon-button" }, ioc.icon("user")),
       el("div", { class: "menu" },
         el("p", {}, el("b", {}, viewer?.display_name || viewer?.name || ""), el("small", {}, (viewer?.roles || []).map((role) => ioc.text(`role_${role}`)).join(" · "))),
-        el("a", { href: "/account" }, ioc.text("own_account")),
-        el("a", { href: "/cases", id: "to-cases" }, ioc.text("cases")),
-        el("a", { href: "/catalogue", id: "to-catalogue" }, ioc.text("data_catalogue")),
-        viewer?.roles.includes("admin") ? el("a", { href: "/admin", id: "to-admin" }, ioc.text("administration")) : null,
+        ...Object.entries(viewer?.pages || {}).map(([key, path]) => el("a", { href: path }, ioc.text(`page_${key}`))),
+        el("a", { href: "/account" }, ioc.text("page_own_account")),
         el("form", { method: "post", action: "/sign-out" }, el("button", { type: "submit", id: "sign-out" }, ioc.text("sign_out")))));
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;

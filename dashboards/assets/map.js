@@ -74,19 +74,17 @@
     return null;
   }
 
-  /** The map is one thing to a screen reader: its own canvas says nothing more. */
+  /** The map is one thing to a screen reader. */
   function label() {
     const node = leaflet.getContainer();
     node.setAttribute("role", "application");
     node.setAttribute("aria-label", ioc.text("map_label"));
-    const canvas = gl.getCanvas();
-    for (const name of ["role", "aria-label", "tabindex"]) canvas.removeAttribute(name);
-    canvas.setAttribute("aria-hidden", "true");
   }
 
   function listen() {
     label();
     ioc.on("language", label);
+    for (const [event, input] of [["keydown", "keys"], ["pointerdown", "pointer"]]) document.addEventListener(event, () => (document.body.dataset.input = input), true);
     setState("loading");
     gl.on("styleimagemissing", (event) => addSymbol(event.id));
     gl.on("dataloading", () => setState("loading"));

@@ -19,7 +19,8 @@
     edits = (await ioc.service.getAtLast(`/edits?${query}`)).edits;
     for (const edit of edits) if (!datasets.some((one) => one.dataset === edit.dataset)) datasets.push(edit);
     ticked.clear();
-    chosen = edits.find((edit) => edit.id === chosen?.id) || edits[0] || null;
+    const linked = Number(location.hash.slice(1));
+    chosen = edits.find((edit) => edit.id === (chosen?.id ?? linked)) || edits[0] || null;
     draw();
   }
 
@@ -53,6 +54,7 @@
     };
     const choose = (edit) => () => {
       chosen = edit;
+      history.replaceState(null, "", `#${edit.id}`);
       draw();
       document.querySelector(`[data-edit="${edit.id}"] button`)?.focus();
     };
@@ -91,7 +93,7 @@
     const several = ticked.size ? [...ticked] : decidable(chosen) ? [chosen.id] : [];
     if (!several.length) return chosen.state === "proposed" && chosen.own
       ? el("div", { class: "row" }, el("p", { class: "hint" }, text("own")), el("button", { type: "button", class: "quiet", onclick: () => decide([chosen.id], "withdrawn", "") }, text("withdraw"))) : null;
-    const note = el("input", { id: "review-note", maxlength: 500, placeholder: text("note") });
+    const note = el("input", { id: "review-note", maxlength: 500, placeholder: text("note"), value: ioc.reviewNote.of(chosen), oninput: (event) => ioc.reviewNote.keep(chosen, event.target.value) });
     const reject = () => {
       if (note.value.trim()) return decide(several, "rejected", note.value);
       note.focus();
@@ -109,6 +111,7 @@
     try {
       const { results } = await ioc.service.post("/edits/decisions", { ids, decision, note });
       const failed = results.filter((one) => !one.done);
+      ioc.reviewNote.keep(chosen, "");
       said = [text(`done_${decision}`, { count: results.length - failed.length }), ...failed.map((one) => `${one.id}${ioc.text("colon")}${text(`fault_${one.fault}`)}`)].join(" ");
     } catch (problem) {
       said = problem.message;
@@ -119,7 +122,7 @@
   async function start() {
     ioc.memory.theme = document.documentElement.dataset.theme;
     ioc.memory.language = document.documentElement.lang === "en" ? "en" : "zh";
-    await Promise.all([ioc.layers.load(), ioc.baseMap.load()]);
+    [ioc.viewer] = await Promise.all([ioc.service.getAtLast("/whoami"), ioc.layers.load(), ioc.baseMap.load()]);
     await load();
   }
 

@@ -33,7 +33,7 @@
     style.sources.before = { type: "geojson", data: collection(edit.kind === "add" ? null : edit.before_geometry) };
     style.sources.after = { type: "geojson", data: collection(edit.kind === "remove" ? null : edit.after_geometry) };
     style.layers.push(...marks("before", ioc.token("bad"), true), ...marks("after", ioc.token("good"), false));
-    map = new window.maplibregl.Map({ container: node, style, attributionControl: false, bounds: bounds(geometries), fitBoundsOptions: { padding: 48, maxZoom: CLOSEST }, localIdeographFontFamily: ioc.token("font").join(","), fadeDuration: 0 });
+    map = new window.maplibregl.Map({ container: node, style, attributionControl: false, locale: { "Map.Title": ioc.text("map_label") }, bounds: bounds(geometries), fitBoundsOptions: { padding: 48, maxZoom: CLOSEST }, localIdeographFontFamily: ioc.token("font").join(","), fadeDuration: 0 });
     map.on("idle", () => (node.dataset.state = "complete"));
     map.on("error", (event) => console.warn(event.error?.message));
   }

@@ -70,6 +70,10 @@ def test_a_drawn_hydrant_is_reviewed_seen_photographed_and_undone(
     desk.wait_for_selector("#review-map[data-state=complete]")
     desk.click("#review-reject")
     expect(desk.locator("#review-said")).to_contain_text("原因")
+    desk.fill("#review-note", "现场核实过")
+    desk.reload()
+    expect(desk.locator("#review-note")).to_have_value("现场核实过")
+    desk.wait_for_selector("#review-map[data-state=complete]")
     desk.click("#review-accept")
     expect(desk.locator("#review-said")).to_contain_text("已通过 1 项")
 

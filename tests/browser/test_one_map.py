@@ -83,6 +83,8 @@ def test_click_opens_the_record_of_what_was_clicked(
         re.compile(r"来源：城市部件.*\.gpkg 第 \d+ 行 · 装载于 .+ · 版本 \d+")
     )
     page.wait_for_function("ioc.map.queryRenderedFeatures({ layers: ['highlight-ring'] }).length === 1")
+    aim = "getComputedStyle(document.getElementById('map'), '::after').borderStyle"
+    assert page.evaluate(aim) == "none", "the mark of where a key asks is for keys"
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,13 @@ ASKED_AS_A_WHOLE = ("action_", "grid_", "statistics_", "case_condition_")
 
 
 def words(file: str) -> dict[str, str]:
-    return json.loads((TEXTS / f"{file}.json").read_text("utf-8"))
+    return json.loads((TEXTS / f"{file}.json").read_text("utf-8"), object_pairs_hook=each_once)
+
+
+def each_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """A key that stands twice has two wordings, of which JSON silently keeps the last."""
+    assert [key for key, times in Counter(key for key, _ in pairs).items() if times > 1] == []
+    return dict(pairs)
 
 
 @cache

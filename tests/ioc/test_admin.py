@@ -222,3 +222,16 @@ def test_after_a_form_was_refused_the_links_lead_back_to_the_page_it_is_on(clien
     assert page.status_code == 400
     assert 'href="/account?lang=en"' in page.text
     assert 'href="/account?theme=day"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("leader", []), ("water", ["/review"]), ("steward", ["/hand-in", "/devices", "/review"])],
+)
+def test_each_office_page_leads_to_the_others_of_use(client: Client, name: str, more: list[str]) -> None:
+    one = client(name)
+    for path in ("/cases", "/alarms", "/catalogue", "/account", *more):
+        navigation = one.get(path).text.split("<header>")[1].split("</nav>")[0]
+        assert re.findall(r'<a href="([^"]+)"', navigation) == ["/cases", "/alarms", "/catalogue", *more]
+    assert list(one.get("/whoami").json()["pages"].values()) == ["/cases", "/alarms", "/catalogue", *more]
+    assert 'href="/admin/audit"' in client("admin").get("/admin/rights").text
