@@ -18,7 +18,8 @@ _RINGS, _DIRECTIONS = (180.0, 330.0, 620.0, 900.0), 12
 _REACH = 140.0
 """Metres by which an old datum, taken for CGCS2000, can be off in China."""
 _COARSE, _FINE = 20.0, 4.0
-_SEARCHED = 100
+_SEARCHED, _REFINED = 100, 120
+"""Points that are moved about to find the best move roughly, and to settle it."""
 _PEAK = 6.0
 """Standard deviations by which the best move must fit better than the others tried."""
 _ALONE = 1.4
@@ -136,10 +137,12 @@ def _peak(lines: _Lines, metres: Floats) -> tuple[float, float, float] | None:
     strength = (float(scores.max()) - usual) / spread
     if strength < _PEAK or strength < _ALONE * (float(scores[away].max()) - usual) / spread:
         return None
-    near = np.arange(-_COARSE, _COARSE + 1, _FINE)
-    around = best + np.array([(east, north) for east in near for north in near])
-    east, north = around[int(np.argmax([_score(lines, metres + move) for move in around]))]
-    return strength, float(east), float(north)
+    few = _thinned(metres, _REFINED)
+    for step in (_COARSE / 2, _FINE):
+        near = np.arange(-2, 3) * step
+        around = best + np.array([(east, north) for east in near for north in near])
+        best = around[int(np.argmax([_score(lines, few + move) for move in around]))]
+    return strength, float(best[0]), float(best[1])
 
 
 def _score(lines: _Lines, metres: Floats) -> float:

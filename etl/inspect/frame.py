@@ -128,7 +128,7 @@ def _weigh(
     )
     placed = Placed([one.label for one in candidates], metres, distinct_columns(attributes, rows), traced)
     offset = known_offset(knowledge, placed)
-    evidence = _evidence(knowledge, placed, offset)
+    evidence = _evidence(knowledge, candidates, placed, offset)
     move = _move_to_known(offset)
     if move is None and (offset is None or offset.rows < _WELL_KNOWN):
         move = _move_to_lines(knowledge, candidates, placed, evidence)
@@ -140,13 +140,25 @@ def _weigh(
     placed.labels.append(moved.label)
     placed.metres = np.concatenate([metres, metres[best : best + 1] + shift])
     placed.traces = np.concatenate([traced, traced[best : best + 1] + shift])
-    evidence = _evidence(knowledge, placed, known_offset(knowledge, placed))
-    return [*candidates, moved], [*places, places[best]], evidence
+    candidates = [*candidates, moved]
+    evidence = _evidence(knowledge, candidates, placed, known_offset(knowledge, placed))
+    return candidates, [*places, places[best]], evidence
 
 
-def _evidence(knowledge: Knowledge, placed: Placed, offset: KnownOffset | None) -> list[Evidence]:
+def _evidence(
+    knowledge: Knowledge, candidates: list[Hypothesis], placed: Placed, offset: KnownOffset | None
+) -> list[Evidence]:
+    """All that speaks for a reading; how rows run along lines only where known features are silent."""
     first = [] if offset is None else [same_features(offset, placed.labels)]
-    return [*first, *weigh(knowledge, placed), *alignments(knowledge, placed)]
+    said = [*first, *weigh(knowledge, placed)]
+    if offset is not None and offset.rows >= _WELL_KNOWN and _decided(candidates, said):
+        return said
+    return [*said, *alignments(knowledge, placed)]
+
+
+def _decided(candidates: list[Hypothesis], evidence: list[Evidence]) -> bool:
+    posterior, _none = _posterior(candidates, evidence)
+    return float(posterior.max()) >= SUREST
 
 
 def _move_to_known(offset: KnownOffset | None) -> tuple[int, Floats] | None:
