@@ -51,10 +51,12 @@ def spoil(
     plan: dict[str, tuple[int, Spoiler]],
     rng: np.random.Generator,
     busy: np.ndarray | None = None,
+    suits: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Copies of table and shapes, with `plan` (rule → how many, how) carried out on random rows.
 
-    Rows that are `busy` (True) have a fault already or lie beside one, and stay as they are.
+    Rows that are `busy` (True) have a fault already or lie beside one, and stay as they are; where given,
+    only rows that it `suits` are spoilt.
     """
     table, shapes = table.copy(), shapes.copy()
     total = sum(number for number, _ in plan.values())
@@ -62,6 +64,8 @@ def spoil(
     free = np.arange(1, len(table) // 2) * 2
     if busy is not None:
         free = free[~(busy[free] | busy[free - 1])]
+    if suits is not None:
+        free = free[suits[free]]
     places = np.sort(rng.choice(free, min(total, len(free)), replace=False))
     rules = [(rule, how) for rule, (number, how) in plan.items() for _ in range(number)]
     for row, (rule, how) in zip(places, rules, strict=False):

@@ -24,6 +24,8 @@ COUNT = 210_000
 OLD_STREETS = ("420106008", "420106009", "420106010", "420106014", "420106015")
 STREET_TREE, SINGLE_TREE = "04002", "04003"
 STATES = ("完好", "破损", "丢失", "废弃", "移除")
+# Two of a kind stand no nearer to each other; the later one moves by a multiple of the pace (metres).
+TOGETHER, PACE = 0.25, np.array([0.31, 0.22])
 MIX = Path(__file__).with_name("component_mix.csv")
 
 
@@ -84,7 +86,7 @@ def survey_components(
         placed.append(points)
         kind_of.append(np.full(len(points), number))
     position, kind = np.vstack(placed), np.concatenate(kind_of)
-    position = np.round(_inside(landscape, network, position), 3)
+    position = np.round(_apart(_inside(landscape, network, position), kind), 3)
     cell = areas.cell_at(points_at(position))
     order = np.lexsort((kind, areas.grid_code[cell]))
     position, kind, cell = position[order], kind[order], cell[order]
@@ -147,6 +149,19 @@ def _inside(landscape: Landscape, network: RoadNetwork, position: Floats) -> Flo
             shapely.line_interpolate_point(line, shapely.line_locate_point(line, points))
         )
     return position
+
+
+def _apart(position: Floats, kind: np.ndarray) -> Floats:
+    """The points with those of one kind that fell together set apart, each a pace on from those before it."""
+    while True:
+        one, other = shapely.STRtree(points := points_at(position)).query(
+            points, predicate="dwithin", distance=TOGETHER
+        )
+        late = np.unique(one[(other < one) & (kind[one] == kind[other])])
+        if not len(late):
+            return position
+        position = position.copy()
+        position[late] += PACE * (1 + late[:, None] % 3)
 
 
 def _described(

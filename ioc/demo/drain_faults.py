@@ -81,12 +81,19 @@ def _reversible(drains: Drains, sound: int) -> np.ndarray:
 
 
 def _narrowable(drains: Drains, sound: int) -> np.ndarray:
-    """Segments of 500 mm and more that take in one at least as large, of the same kind."""
+    """Segments of 500 mm and more that take in one of their size, of the same kind, and feed another of it.
+
+    So a narrowing by one size is no jump by many.
+    """
     arriving = np.zeros(len(drains.ground))
     np.maximum.at(arriving, drains.bottom[:sound], drains.diameter[:sound])
     segment = np.arange(sound)
     above = arriving[drains.top[segment]]
-    return segment[(above >= 500) & (drains.diameter[:sound] >= above)]
+    onward = np.full(len(drains.ground), -1)
+    onward[drains.top[:sound]] = segment
+    following = onward[drains.bottom[segment]]
+    alike = (drains.diameter[:sound] == above) & (drains.diameter[following] == above)
+    return segment[(above >= 500) & (following >= 0) & alike]
 
 
 def _spoil(drains: Drains, kind: str, segment: int, rng: np.random.Generator) -> None:
@@ -95,7 +102,7 @@ def _spoil(drains: Drains, kind: str, segment: int, rng: np.random.Generator) ->
         drains.invert_bottom[segment] = round(float(drains.invert_top[segment]) + rise, 3)
         return
     arriving = drains.diameter[drains.bottom == drains.top[segment]].max()
-    drains.diameter[segment] = SIZES[max(0, int(np.searchsorted(SIZES, arriving)) - int(rng.integers(1, 3)))]
+    drains.diameter[segment] = SIZES[np.searchsorted(SIZES, arriving) - 1]
 
 
 def _misconnect(drains: Drains, count: int, rng: np.random.Generator) -> tuple[Drains, list[DrainFault]]:

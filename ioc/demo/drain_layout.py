@@ -15,6 +15,8 @@ from ioc.demo.roads import LANE, RoadNetwork
 
 OUTFALL_SPACING = 520.0
 OUTFALL_REACH = 230.0
+# So far beyond the district's edge (metres) a shore is still its own.
+SHORE = 50.0
 # A metre of ground against the flow counts as so many metres of drain.
 CLIMB = 400.0
 # No drain climbs a hill between two junctions, nor goes over a crest between them (metres).
@@ -41,13 +43,15 @@ class Tree:
 
 
 def find_outfalls(landscape: Landscape, network: RoadNetwork) -> np.ndarray:
-    """Junctions near water, not closer to each other than the spacing."""
+    """Junctions near water whose shore is the district's too, not closer to each other than the spacing."""
     water = landscape.receiving_water
     shapely.prepare(water)
     points = points_at(network.junctions)
     distance = shapely.distance(points, water)
     shapely.prepare(landscape.land)
     near = np.flatnonzero((distance < OUTFALL_REACH) & shapely.contains(landscape.land, points))
+    shore = shapely.get_point(shapely.shortest_line(points[near], water), -1)
+    near = near[shapely.dwithin(shore, landscape.district, SHORE)]
     chosen: list[int] = []
     for junction in near[np.argsort(distance[near], kind="stable")]:
         away = network.junctions[chosen] - network.junctions[junction]

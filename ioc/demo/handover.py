@@ -48,10 +48,11 @@ class HandOver:
         shapes: np.ndarray,
         plan: Plan | None = None,
         busy: np.ndarray | None = None,
+        suits: np.ndarray | None = None,
     ) -> Table:
-        """The table with the rows of `plan` spoilt, noted in the manifest; `busy` rows are left alone."""
+        """The table with the rows of `plan` spoilt, as `bad_rows.spoil` says, and noted in the manifest."""
         if plan:
-            table, shapes = spoil(self.seeded, file, layer, table, shapes, plan, self.rng, busy)
+            table, shapes = spoil(self.seeded, file, layer, table, shapes, plan, self.rng, busy, suits)
         self.counts.setdefault(file, {})[layer] = len(table)
         return table, shapes
 
@@ -169,6 +170,7 @@ def _water(out: HandOver) -> None:
     spoiler = PipeSpoiler(district, pipes, out.seeded, files, out.rng)
     spoilt = spoiler.spoil()
     busy = _padded(spoiler.busy_nodes, len(spoilt.nodes)), _padded(spoiler.busy_segments, len(spoilt.lines))
+    tips = ~_padded(~spoiler.tips, len(spoilt.nodes)), ~_padded(~spoiler.tip_segments, len(spoilt.lines))
     plan: Plan = {
         bad_rows.DUPLICATE: (6, bad_rows.repeat_previous("WTDH")),
         bad_rows.OUTSIDE: (4, bad_rows.moved(31_000.0, -12_000.0)),
@@ -177,7 +179,7 @@ def _water(out: HandOver) -> None:
         bad_rows.NO_GEOMETRY: (2, bad_rows.without_geometry),
     }
     writing.write_shapefile(
-        out.path(files[0]), *out.table(files[0], "管点", spoilt.nodes, spoilt.points, plan, busy[0])
+        out.path(files[0]), *out.table(files[0], "管点", spoilt.nodes, spoilt.points, plan, busy[0], tips[0])
     )
     plan = {
         bad_rows.DUPLICATE: (4, _repeated_segment),
@@ -187,7 +189,8 @@ def _water(out: HandOver) -> None:
         bad_rows.NO_GEOMETRY: (2, bad_rows.without_geometry),
     }
     writing.write_shapefile(
-        out.path(files[1]), *out.table(files[1], "管线段", spoilt.segments, spoilt.lines, plan, busy[1])
+        out.path(files[1]),
+        *out.table(files[1], "管线段", spoilt.segments, spoilt.lines, plan, busy[1], tips[1]),
     )
     file = f"{WATER}/排水隐患与混接点.geojson"
     table, points = out.table(file, "排水隐患与混接点", *fault_table(district, pipes, out.rng))

@@ -23,7 +23,9 @@ BENDS = {"YS": "52012101", "WS": "52022101"}
 BRANCHES = {"YS": "52012108", "WS": "52022108"}
 MANHOLES = {"YS": "雨水井", "WS": "污水井"}
 # Beside the middle of another pipe, square to it: where stray pipes begin and end (metres).
-STRAYS = {("T03", "D07"): (8.0, 3.0), ("T04",): (5.0, 0.3), ("T05",): (-3.0, 3.0)}
+STRAYS = {
+    ("T03", "D07"): (8.0, 3.0), ("T04", "T03", "D07"): (5.0, 0.3), ("T05", "T03", "D07"): (-3.0, 3.0)
+}  # fmt: skip
 STRAY_CLEARANCE = 1.0
 
 
@@ -50,10 +52,20 @@ class PipeSpoiler:
         self.leaving = np.bincount(self.drains.top, minlength=count)
         self.feeder = np.full(count, -1)
         self.feeder[self.drains.bottom] = self.drains.top
+        self.onward = np.full(count, -1)
+        self.onward[self.drains.top] = self.drains.bottom
         faulty = np.array([fault.segment for fault in district.drain_faults], dtype=int)
         self.taken = np.zeros(count, dtype=bool)
         self.taken[self.drains.top[faulty]] = self.taken[self.drains.bottom[faulty]] = True
         self.busy_nodes = np.zeros(count, dtype=bool)
+        # Where a row that is refused leaves no pipe above without a way on, nor one below by itself.
+        leads_on = self.leaving[self.onward[self.onward]] > 0
+        self.tips = (self.arriving == 0) & (self.leaving == 1) & (self.leaving[self.onward] > 0) & leads_on
+        self.tips &= ~self.taken
+
+    @property
+    def tip_segments(self) -> np.ndarray:
+        return self.tips[self.drains.top]
 
     @property
     def busy_segments(self) -> np.ndarray:
@@ -63,14 +75,17 @@ class PipeSpoiler:
         """The survey with all of it done."""
         through = (self.arriving == 1) & (self.leaving == 1) & (self.drains.feature == "")
         through &= self.feeder < np.arange(len(through))
+        suits = {"P06": through & self.tips[self.feeder], "P03": through, "T02": through}
         for rule, spoil in NODE_FAULTS.items():
-            for node in self._pick(through, lambda node: np.array([node])):
+            for node in self._pick(suits.get(rule, self.tips), lambda node: np.array([node])):
                 column = spoil(self, int(node))
                 self._note(0, int(node), rule, column)
         for rule, (suits, spoil) in SEGMENT_FAULTS.items():
-            for segment in self._pick(suits(self), self._ends):
+            concerned = self._ends_with_row_before if rule == "L03" else self._ends
+            for segment in self._pick(suits(self), concerned):
                 column = spoil(self, int(segment))
-                self._note(1, int(segment), rule, column)
+                for row, broken in self._breaches(rule, int(segment)):
+                    self._note(1, row, broken, column)
         for rules, (begin, end) in STRAYS.items():
             for host in self._pick(self._has_room(begin, end), self._ends):
                 row = self._lay_stray(int(host), begin, end)
@@ -78,8 +93,18 @@ class PipeSpoiler:
                     self._note(1, row, rule, "geometry")
         return PipeTables(self.nodes, self.points, self.segments, self.lines)
 
+    def _breaches(self, rule: str, segment: int) -> list[tuple[int, str]]:
+        """Rows, with the rules they break, when a segment is spoilt for one rule."""
+        if rule == "D04":
+            following = int(np.flatnonzero(self.drains.top == self.drains.bottom[segment])[0])
+            return [(segment, rule), (following, rule)]
+        return [(segment, rule), (segment, "D07")] if rule == "D06" else [(segment, rule)]
+
     def _ends(self, segment: int) -> np.ndarray:
         return np.array([self.drains.top[segment], self.drains.bottom[segment]])
+
+    def _ends_with_row_before(self, segment: int) -> np.ndarray:
+        return np.concatenate([self._ends(segment - 1), self._ends(segment)])
 
     def _pick(self, suits: np.ndarray, nodes_of: Callable[[int], np.ndarray]) -> Iterator[int]:
         """Some of those that suit, as far as they stay clear of all other faults."""
@@ -189,10 +214,9 @@ def _end_is_start(survey: PipeSpoiler, segment: int) -> str:
     return "ZDDH"
 
 
-def _twin_of_feeder(survey: PipeSpoiler, segment: int) -> str:
-    feeder = int(np.flatnonzero(survey.drains.bottom == survey.drains.top[segment])[0])
-    survey.segments.iloc[segment] = survey.segments.iloc[feeder]
-    survey.lines[segment] = survey.lines[feeder]
+def _twin_of_row_before(survey: PipeSpoiler, segment: int) -> str:
+    survey.segments.iloc[segment] = survey.segments.iloc[segment - 1]
+    survey.lines[segment] = survey.lines[segment - 1]
     return _turned_round(survey, segment)
 
 
@@ -247,6 +271,17 @@ def _on_the_way(survey: PipeSpoiler) -> np.ndarray:
     return (survey.arriving[drains.top] == 1) & (survey.leaving[drains.bottom] == 1)
 
 
+def _first(survey: PipeSpoiler) -> np.ndarray:
+    """Pipes with none above them."""
+    return survey.tip_segments
+
+
+def _first_after_a_sound_one(survey: PipeSpoiler) -> np.ndarray:
+    """Such pipes after a row without a fault."""
+    sound = ~(survey.busy_segments | survey.taken[survey.drains.top] | survey.taken[survey.drains.bottom])
+    return _first(survey) & np.concatenate([[False], sound[:-1]])
+
+
 def _with_fall(survey: PipeSpoiler) -> np.ndarray:
     drains = survey.drains
     manhole = drains.fixture[drains.top] != "泵站"
@@ -285,12 +320,12 @@ NODE_FAULTS: dict[str, Spoil] = {
 SEGMENT_FAULTS: dict[str, tuple[Suits, Spoil]] = {
     "L06": (_wide_and_long, _drawn_thrice),
     "D09": (_narrow_and_long, _drawn_thrice),
-    "L02": (_on_the_way, _end_is_start),
-    "L03": (_on_the_way, _twin_of_feeder),
+    "L02": (_first, _end_is_start),
+    "L03": (_first_after_a_sound_one, _twin_of_row_before),
     "L04": (_on_the_way, _too_deep),
     "L05": (_with_fall, _drop_at_bend),
-    "D02": (_on_the_way, _against_the_flow),
+    "D02": (_first, _against_the_flow),
     "D04": (_narrow_on_the_way, _far_wider),
     "D06": (_at_a_tip, _turned_round),
-    "D08": (_on_the_way, _above_ground),
+    "D08": (_first, _above_ground),
 }

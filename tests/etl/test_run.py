@@ -280,11 +280,15 @@ PIPE_RULES = (
 )  # fmt: skip
 PLAIN = {
     ("管点", "duplicate_code"): "P04",
+    ("管点", "outside_district"): "inside_district",
     ("管线段", "missing_mandatory"): "L01",
     ("管线段", "unknown_node"): "T01",
 }
 # Rules that nothing else in the demo breaks, neither by itself nor beside a seeded fault.
-ALONE = ("P02", "P05", "P06", "P07", "L02", "L03", "L04", "T04", "T05", "D02", "D09")
+ALONE = (
+    "P02", "P05", "P06", "P07", "L02", "L03", "L04", "T03", "T04", "T05", "D02",
+    "D04", "D07", "D09",
+)  # fmt: skip
 IN_THE_DRAINS = {"逆坡": "D01", "大管接小管": "D03", "雨水接入污水": "D05", "污水接入雨水": "D05"}
 
 
@@ -310,7 +314,15 @@ def test_every_pipe_rule_finds_what_was_seeded_for_it(demo_store: Store, demo_fo
         listed = {
             (fault["layer"], fault["row"]) for fault in manifest["seeded_rows"] if fault["rule"] == rule
         }
-        assert {place for place, rules in broken.items() if rule in rules} == listed
+        assert {place for place, rules in broken.items() if rule in rules} == listed, rule
+    outside = {
+        row for (layer, row), rules in broken.items() if layer == "管点" and "inside_district" in rules
+    }
+    assert outside == {
+        fault["row"] for fault in manifest["seeded_rows"]
+        if (fault["layer"], fault["rule"]) == ("管点", "outside_district")
+    }  # fmt: skip
+    assert not any(row.rule == "same_place" for row in quarantined_rows(demo_store, "component"))
     pipes = [row for row in found["管线段"] if row.source_row is not None]
     flagged = {(row.rule, row.raw["QDDH"], row.raw["ZDDH"]) for row in pipes}
     refused = {(row.raw["QDDH"], row.raw["ZDDH"]) for row in pipes if row.severity == "error"}
