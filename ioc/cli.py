@@ -59,13 +59,16 @@ app = typer.Typer(
 def up(
     demo: Annotated[bool, typer.Option(help="Load the demo district where the store is empty.")] = False,
     scale: Annotated[float, typer.Option(min=0.01, max=10, help="Size of the demo district.")] = 1.0,
+    scenario: Annotated[
+        str, typer.Option(help="What the demo's devices live through: storm, calm or heat; none: nothing.")
+    ] = "storm",
     log_json: Annotated[bool, typer.Option(help="Log as JSON lines.")] = False,
 ) -> None:
-    """Start everything: the database, the demo district if asked for, and the web server."""
+    """Start everything: the database, the demo district if asked for, doors for devices, the web server."""
     from ioc.up import run_up  # the web server, which no other command needs
 
     configure_log(as_json=log_json)
-    run_up(read_settings(), demo_scale=scale if demo else None)
+    run_up(read_settings(), demo_scale=scale if demo else None, scenario=scenario)
 
 
 @app.callback(invoke_without_command=True)

@@ -21,11 +21,13 @@ from ioc.feed_source_commands import source_app
 from ioc.feeds_worker import run
 from ioc.send_capture import send_capture
 from ioc.settings import read_settings
+from ioc.simulation.command import simulate
 
 feeds_app = typer.Typer(no_args_is_help=True)
 feeds_app.add_typer(source_app, name="source")
 feeds_app.command("maintain")(maintain_feeds)
 feeds_app.command("run")(run)
+feeds_app.command("simulate")(simulate)
 
 
 class Protocol(StrEnum):

@@ -205,6 +205,8 @@ def feeds_beside(store: Store, settings: Settings, web: str) -> Iterator[None]:
         "IOC_OWNER_DATABASE_URL": store.owner_url,
         "IOC_DATA_DIR": str(settings.kept_in),
     }
+    # The addresses of another time are nobody's.
+    settings.feeds_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "ioc", "feeds", "run", "--stop-with-stdin", "--web", web]
     with ExitStack() as stack:
         url = settings.mqtt_url or stack.enter_context(private_broker(settings.kept_in / "mosquitto"))

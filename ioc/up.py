@@ -17,6 +17,8 @@ from ioc.demo_district import ensure_demo_district
 from ioc.feeds_worker import feeds_beside
 from ioc.loading_worker import worker_beside
 from ioc.settings import Settings
+from ioc.simulation.command import NO_SCENARIO, simulation_beside
+from ioc.simulation.scenario import scenario as known_scenario
 from ioc.web import create_app
 
 # Whoever stops the program does not wait for slow answers.
@@ -43,13 +45,18 @@ class _AnnouncingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run_up(settings: Settings, demo_scale: float | None) -> None:
+def run_up(settings: Settings, demo_scale: float | None, scenario: str = NO_SCENARIO) -> None:
     """Serve until interrupted. ``demo_scale`` loads the demo district where the store has none.
+
+    With a demo, its devices play ``scenario``.
 
     Raises:
         UserError: the port is taken, or the database or a demo file stands in the way.
     """
     console = Console(highlight=False)
+    played = demo_scale is not None and scenario != NO_SCENARIO
+    if played:
+        known_scenario(scenario)
     with ExitStack() as stack:
         listener = stack.enter_context(_listening(settings.host, settings.port))
         store = stack.enter_context(open_store(settings, keep_running=True))
@@ -59,6 +66,8 @@ def run_up(settings: Settings, demo_scale: float | None) -> None:
         if settings.loads_here:
             stack.enter_context(worker_beside(store, settings))
             stack.enter_context(feeds_beside(store, settings, address))
+            if played:
+                stack.enter_context(simulation_beside(store, settings, scenario))
         app = create_app(settings, store)
         config = uvicorn.Config(
             app,

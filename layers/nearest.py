@@ -45,7 +45,7 @@ VEHICLES = sql.SQL("""
     FROM ioc.latest_position AS p JOIN ioc.series AS s ON s.id = p.series_id
     JOIN ioc.device AS d ON d.code = s.device_code
     WHERE d.device_type = ANY (%(kinds)s) AND p.observed_at > now() - interval '30 minutes'
-""")
+""").format()
 POINT = sql.SQL("ST_SetSRID(ST_MakePoint(%(px)s::float8, %(py)s::float8), 3857)")
 
 Place = tuple[float, float]

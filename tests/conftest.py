@@ -43,6 +43,10 @@ FLEETING = {
 }
 
 
+FREE_PORTS = dict.fromkeys(("IOC_PORT", "IOC_HJ212_PORT", "IOC_SL651_PORT", "IOC_JT808_PORT"), "0")
+"""Settings by which programs under test do not stand in each other's way."""
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder every account may pass: root's server runs as `postgres`, which pytest's own shuts out."""
@@ -162,13 +166,11 @@ def running_server(store: Store) -> Iterator[RunningServer]:
             "IOC_DATABASE_URL": store.app_url,
             "IOC_OWNER_DATABASE_URL": store.owner_url,
             "IOC_DATA_DIR": folder,
-            "IOC_PORT": "0",
-            "IOC_HJ212_PORT": "0",
-            "IOC_SL651_PORT": "0",
-            "IOC_JT808_PORT": "0",
             "PYTHONUNBUFFERED": "1",
+            **FREE_PORTS,
         }
-        command = [sys.executable, "-m", "ioc", "up", "--demo", "--scale", str(DEMO_SCALE)]
+        demo = ["--demo", "--scale", str(DEMO_SCALE), "--scenario", "none"]
+        command = [sys.executable, "-m", "ioc", "up", *demo]
         # A group of its own: a test that kills the program kills all of its processes.
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -21,6 +21,7 @@ from geodata.store import Store
 from ioc.feed_source import add_source
 from ioc.settings import Settings
 from ioc.web import create_app
+from tests.conftest import FREE_PORTS
 from tests.geodata.case_accounts import put
 
 PLACE = {"lon": 114.3331, "lat": 30.5461}
@@ -183,13 +184,16 @@ def test_open311_says_what_is_wrong(
 @contextmanager
 def serving(store: Store, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`ioc up` as a process of its own."""
-    environment = os.environ | {
-        "IOC_DATABASE_URL": store.app_url,
-        "IOC_OWNER_DATABASE_URL": store.owner_url,
-        "IOC_DATA_DIR": str(folder),
-        "IOC_PORT": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment = (
+        os.environ
+        | FREE_PORTS
+        | {
+            "IOC_DATABASE_URL": store.app_url,
+            "IOC_OWNER_DATABASE_URL": store.owner_url,
+            "IOC_DATA_DIR": str(folder),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
     command = [sys.executable, "-m", "ioc", "up"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -18,7 +18,7 @@ import psycopg
 from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.feed_source import add_source
 from ioc.postgres_folder import processes_in
-from tests.conftest import announced_address
+from tests.conftest import FREE_PORTS, announced_address
 
 SENDERS, REQUESTS, ROWS = 3, 60, 20
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -27,12 +27,16 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 @contextmanager
 def program(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`ioc up` on a store of its own, without demo."""
-    environment = os.environ | {
-        "IOC_DATA_DIR": str(folder),
-        "IOC_PORT": str(port),
-        "IOC_REQUESTS_PER_SECOND": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment = (
+        os.environ
+        | FREE_PORTS
+        | {
+            "IOC_DATA_DIR": str(folder),
+            "IOC_PORT": str(port),
+            "IOC_REQUESTS_PER_SECOND": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
     with subprocess.Popen(
         [sys.executable, "-m", "ioc", "up"],
         env=environment,

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from ioc.embedded_postgis import EmbeddedPostgis
+from tests.conftest import FREE_PORTS
 
 PATIENCE_SECONDS = 60
 
@@ -22,7 +23,7 @@ PATIENCE_SECONDS = 60
 @contextmanager
 def running(data_dir: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and the address it announced."""
-    environment = os.environ | {"IOC_DATA_DIR": str(data_dir), "IOC_PORT": "0", "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | FREE_PORTS | {"IOC_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "ioc", "up"],
         env=environment | settings,
