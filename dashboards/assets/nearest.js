@@ -18,6 +18,7 @@
   function ask(point) {
     if (!offered().includes(kind)) [kind] = offered();
     ioc.queryPanel.close();
+    ioc.layerStatistics.close(); // it would lie over the answer
     at = point;
     return fetchNearest();
   }

@@ -18,6 +18,7 @@
   /** Asks about a shape; `buffered` is the text of the distance that can be changed, if there is one. */
   function ask(title, question, buffered = null) {
     ioc.nearest.close();
+    ioc.layerStatistics.close(); // it would lie over the answer
     asked = { title, question, buffered };
     return fetchAnswer();
   }
