@@ -58,6 +58,8 @@ class Viewer:
     department_code: str | None
     areas: tuple[str, ...]
     rights: Rights = field(default_factory=Rights)
+    unattended: bool = False
+    """A wall screen that signed in by a link: it shows, and nobody acts through it."""
 
     def fingerprint(self, dataset_ids: Collection[int]) -> str:
         """Cache key of what this viewer may see of the given datasets."""

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from psycopg import Connection
 from pwdlib import PasswordHash
@@ -218,17 +219,26 @@ def credential_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def credential_account(connection: Connection, secret: str) -> tuple[int, datetime | None] | None:
-    """Account and expiry of a session or token that is still good, or None."""
+class GoodCredential(NamedTuple):
+    """Whose a session or token is and until when; ``unattended``: a wall screen's, with nobody before it."""
+
+    account_id: int
+    expires_at: datetime | None
+    unattended: bool
+
+
+def credential_account(connection: Connection, secret: str) -> GoodCredential | None:
+    """What is known of a session or token that is still good, or None."""
     row = connection.execute(
         """
-        SELECT c.account_id, c.expires_at FROM ioc.credential c JOIN ioc.account a ON a.id = c.account_id
+        SELECT c.account_id, c.expires_at, c.kind = 'kiosk'
+        FROM ioc.credential c JOIN ioc.account a ON a.id = c.account_id
         WHERE c.secret_hash = %s AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now())
             AND (c.kind IN ('session', 'token') OR (c.kind = 'kiosk' AND 'screen' = ANY (a.roles)))
         """,
         [credential_hash(secret)],
     ).fetchone()
-    return (row[0], row[1]) if row else None
+    return GoodCredential(*row) if row else None
 
 
 def revoke_credential(connection: Connection, secret: str) -> int | None:

@@ -1,7 +1,7 @@
 """``/alarms``: alarms, what people do with them, situations, silences, and the rules behind them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,7 @@ from ioc.page_choices import choices_of, keep_choices
 from ioc.sign_in import origin_of, viewer_of
 from layers import alarm as alarm_layer
 from layers.feature import LARGEST_ID
-from layers.problem import NotFoundError, problem_response
+from layers.problem import ForbiddenError, NotFoundError, problem_response
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 Id = Annotated[int, Field(ge=0, le=LARGEST_ID)]
@@ -86,6 +86,23 @@ def _opened(store: Store, request: Request) -> Iterator[Connection[Any]]:
         yield connection
 
 
+def _acting(store: Store, request: Request) -> AbstractContextManager[Connection[Any]]:
+    """As ``_opened``, for whoever is there to answer for it.
+
+    Raises:
+        ForbiddenError: the session is a wall screen's.
+    """
+    if viewer_of(request).unattended:
+        raise ForbiddenError(
+            "A wall screen only shows alarms: sign in with your own account to act on them."
+        )
+    return _opened(store, request)
+
+
+def _as_seen(request: Request, alarm: dict[str, Any]) -> dict[str, Any]:
+    return alarm | {"may_act": alarm["may_act"] and not viewer_of(request).unattended}
+
+
 def _answer(content: Any) -> Response:
     return JSONResponse(jsonable_encoder(content), headers=NO_STORE)
 
@@ -111,7 +128,8 @@ def _add_reading(routes: APIRouter, store: Store) -> None:
         """Alarms the viewer may see, the newest first; of this severity (1 is the worst) and worse."""
         search = alarm_layer.AlarmSearch(state, severity, rule, device, station, situation, area, before)
         with _opened(store, request) as connection:
-            return _answer({"alarms": alarm_layer.alarms(connection, search)})
+            found = alarm_layer.alarms(connection, search)
+        return _answer({"alarms": [_as_seen(request, one) for one in found]})
 
     @routes.get("/alarms/situations")
     def situations(request: Request) -> Response:
@@ -126,7 +144,7 @@ def _add_reading(routes: APIRouter, store: Store) -> None:
             found = alarm_layer.alarm(connection, alarm_id)
         if found is None:
             raise NotFoundError(f"There is no alarm {alarm_id}.")
-        return _answer(found)
+        return _answer(_as_seen(request, found))
 
 
 def _add_acting(routes: APIRouter, store: Store) -> None:
@@ -134,7 +152,7 @@ def _add_acting(routes: APIRouter, store: Store) -> None:
     def act(request: Request, alarm_id: Id, sent: Action) -> Response:
         """Acknowledge an alarm, take it in hand, note something, or clear it with a reason."""
         try:
-            with _opened(store, request) as connection:
+            with _acting(store, request) as connection:
                 row = connection.execute(
                     "SELECT ioc.act_on_alarm(%s, %s, %s) - 'r'", [alarm_id, sent.action, sent.note]
                 ).fetchone()
@@ -163,7 +181,7 @@ def _add_silences(routes: APIRouter, store: Store) -> None:
         values = [sent.rule, sent.device, sent.station, sent.area, sent.maintenance]
         values += [sent.begins_at, sent.ends_at, sent.reason]
         try:
-            with _opened(store, request) as connection:
+            with _acting(store, request) as connection:
                 row = connection.execute(
                     "SELECT ioc.open_alarm_silence(%s, %s, %s, %s, %s, %s, %s, %s)", values
                 ).fetchone()
@@ -174,7 +192,7 @@ def _add_silences(routes: APIRouter, store: Store) -> None:
     @routes.post("/alarms/silences/{silence_id}/lift")
     def lift(request: Request, silence_id: Id) -> Response:
         """End a silence now."""
-        with _opened(store, request) as connection:
+        with _acting(store, request) as connection:
             row = connection.execute("SELECT ioc.lift_alarm_silence(%s)", [silence_id]).fetchone()
         if not (row and row[0]):
             raise NotFoundError(f"There is no silence {silence_id} that your account may lift.")
@@ -201,7 +219,7 @@ def _add_rules(routes: APIRouter, store: Store) -> None:
             return problem_response(400, "Not a rule", fault)
         content = sent.change.model_dump_json(exclude_defaults=True)
         try:
-            with _opened(store, request) as connection:
+            with _acting(store, request) as connection:
                 connection.execute(
                     "SELECT ioc.change_alarm_rule(%s, %s, %s, %s)",
                     [rule_code, sent.device, content, sent.reason],

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from secrets import compare_digest
@@ -77,14 +78,15 @@ class ViewerDirectory:
         generation = self._generation
         with self._store.app_connection() as connection:
             account = credential_account(connection, secret)
-            viewer = resolve_viewer(connection, account[0]) if account else None
+            viewer = resolve_viewer(connection, account.account_id) if account else None
         if account and viewer:
+            viewer = replace(viewer, unattended=account.unattended)
             with self._lock:
                 # An answer from before a change of rights must not be kept after it.
                 if generation == self._generation:
                     if len(self._known) >= CACHE_LIMIT:
                         self._known.clear()
-                    self._known[secret] = (viewer, account[1])
+                    self._known[secret] = (viewer, account.expires_at)
         return viewer
 
 

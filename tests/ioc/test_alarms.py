@@ -9,6 +9,7 @@ import httpx
 from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake
 from etl.feeds.reading import Reading
+from ioc.accounts import issue_kiosk_link
 
 Client = Callable[[str], httpx.Client]
 
@@ -40,6 +41,19 @@ def test_an_alarm_from_reading_to_clearing(server: Any, client: Client) -> None:
         "raised", "acknowledged", "cleared",
     ]  # fmt: skip
     assert duty.get("/alarms").status_code == 200
+
+
+def test_nobody_acts_through_a_wall_screen(server: Any) -> None:
+    with server.store.owner_connection() as connection:
+        duty = connection.execute("SELECT id FROM ioc.account WHERE name = 'duty'").fetchone()[0]
+        link = issue_kiosk_link(connection, duty)
+    with httpx.Client(base_url=server.address, follow_redirects=True) as screen:
+        assert screen.get("/kiosk", params={"token": link}).status_code == 200
+        listed = screen.get("/alarms/list", params={"state": "all"})
+        assert listed.status_code == 200
+        assert not any(one["may_act"] for one in listed.json()["alarms"])
+        assert screen.post("/alarms/1/steps", json={"action": "acknowledged"}).status_code == 403
+        assert screen.post("/alarms/silences/1/lift").status_code == 403
 
 
 def test_silences_and_rules_are_held_to_sense(client: Client) -> None:
