@@ -93,9 +93,7 @@ def _acting(store: Store, request: Request) -> AbstractContextManager[Connection
         ForbiddenError: the session is a wall screen's.
     """
     if viewer_of(request).unattended:
-        raise ForbiddenError(
-            "A wall screen only shows alarms: sign in with your own account to act on them."
-        )
+        raise ForbiddenError("A wall screen only shows alarms: sign in with your own account to act on them.")
     return _opened(store, request)
 
 

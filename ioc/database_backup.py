@@ -230,7 +230,7 @@ def _run_with_progress(
 def _is_empty(connection: Connection[Any]) -> bool:
     """Whether nobody has put anything into the store: it may be migrated."""
     rows = count_rows(connection)
-    return not any(rows.get(f"ioc.{table}") for table in ("account", "dataset", "dataset_version"))
+    return not any(rows.get(f"ioc.{table}") for table in ("account", "dataset_version", "case_file"))
 
 
 @contextmanager

@@ -13,7 +13,14 @@
     }
   }
 
+  // Who signs out is on the way to the sign-in page already, though the stream's end may be heard first.
+  let leaving = false;
+  document.addEventListener("submit", (event) => {
+    leaving ||= new URL(event.target.action).pathname === "/sign-out";
+  });
+
   function goToSignIn() {
+    if (leaving) return;
     ioc.banner.show("signed_out", "bad");
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   }

@@ -78,7 +78,7 @@ def saved(book: openpyxl.Workbook) -> bytes:
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("更新周期 Update period", "偶尔", "Row 2"), (CATALOGUE, "no_such_set", "no_such_set")],
+    [("更新周期 Update period", "偶尔", "第 2 行"), (CATALOGUE, "no_such_set", "no_such_set")],
 )
 def test_one_wrong_cell_and_nothing_of_a_workbook_takes_effect(
     server: Any, client: Client, column: str, value: str, said: str

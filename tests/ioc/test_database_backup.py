@@ -142,8 +142,8 @@ def test_a_damaged_backup_leaves_the_present_store_alone(
 
 def test_missing_rows_are_noticed(postgis: EmbeddedPostgis, filled: str, backup: Path) -> None:
     text = backup.read_bytes()
-    backup.write_bytes(text.replace(b'"ioc.department": 1', b'"ioc.department": 2'))
-    with pytest.raises(UserError, match=r"Of 2 rows in ioc.department 1 came back"):
+    backup.write_bytes(text.replace(b'"ioc.department": 2', b'"ioc.department": 3'))
+    with pytest.raises(UserError, match=r"Of 3 rows in ioc.department 2 came back"):
         restore(filled, backup, postgis.binaries, silent, replace=True)
 
 

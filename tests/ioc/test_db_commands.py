@@ -63,7 +63,8 @@ def test_a_server_of_ones_own_is_asked_but_not_run(
     monkeypatch.setenv("IOC_DATABASE_URL", store.app_url)
     monkeypatch.setenv("IOC_OWNER_DATABASE_URL", store.owner_url)
     state = json.loads(run("status", "--json").stdout)
-    assert (state["embedded"], state["running"], state["datasets"]) == (False, True, [])
+    assert (state["embedded"], state["running"]) == (False, True)
+    assert [dataset["code"] for dataset in state["datasets"]] == ["case_file"]
     assert run("url").stdout.strip() == store.app_url
     assert "rows of" in run("backup", installation / "store.dump").stdout
     for command in ("start", "stop"):

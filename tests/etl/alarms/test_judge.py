@@ -1,5 +1,6 @@
 """Readings come in through the intake and raise, change and clear alarms; sweeps look back; people act."""
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,12 @@ from geodata.viewer import Viewer, resolve_viewer
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 Rows = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(autouse=True)
+def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests begin long after they were collected."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Readings and positions into the store: once, at their time, and told to those who may see them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,12 @@ class Noting:
         connection.execute("SELECT 1")
         for series, value, newest in zip(batch.series, batch.value, batch.newest, strict=True):
             self.seen.append((batch.known[int(series)].metric, float(value), bool(newest)))
+
+
+@pytest.fixture(autouse=True)
+def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests begin long after they were collected."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture
