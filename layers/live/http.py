@@ -1,5 +1,6 @@
 """GET /live, /live/snapshot and /live/moment: what happens now and what was, as the viewer may see it."""
 
+import gzip
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
@@ -97,7 +99,7 @@ def live_router(
         found = await topics.items(store, viewer_of(request), wanted, area)
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
         body = f'{{"event":{event},"at":"{at}","topics":{{{items}}}}}'
-        return Response(body, media_type="application/json", headers=NO_STORE)
+        return await run_in_threadpool(_compressed, request, body)
 
     @routes.get("/live/moment")
     async def moment(
@@ -110,9 +112,19 @@ def live_router(
         wanted = [topic for topic in _wanted(topics, topics_) if topics.has_past(topic)]
         found = await topics.items(store, viewer_of(request), wanted, area, read_moment(at))
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
-        return Response(f'{{"topics":{{{items}}}}}', media_type="application/json", headers=NO_STORE)
+        return await run_in_threadpool(_compressed, request, f'{{"topics":{{{items}}}}}')
 
     return routes
+
+
+def _compressed(request: Request, body: str) -> Response:
+    """The state of a district is a megabyte of words that recur."""
+    headers = {**NO_STORE, "Vary": "Accept-Encoding"}
+    content = body.encode()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content = gzip.compress(content, compresslevel=1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _wanted(topics: Topics, text: str) -> list[str]:
