@@ -87,7 +87,7 @@
     const at = ioc.leaflet.latLngToLayerPoint([lat, lon]);
     ring.style.left = `${at.x}px`;
     ring.style.top = `${at.y}px`;
-    ioc.leaflet.getPane(PANE).append(ring);
+    ioc.leaflet.getPane(PANE)?.append(ring); // an alarm may come before the map of live layers is there
   }
 
   /** What is under a place of the page, uppermost first. */
