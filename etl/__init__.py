@@ -1,6 +1,7 @@
 """How data comes in: sources → normalise → check → load, declared by one file per dataset."""
 
-from etl.job import Job, find_job, load_job, packaged_jobs
+from etl.job import Job
+from etl.job_file import find_job, load_job, packaged_jobs
 from etl.run import LoadOptions, LoadReport, run_folder, run_job
 
 __all__ = [

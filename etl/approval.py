@@ -6,7 +6,7 @@ from psycopg import Connection
 
 from etl.case_report import report_cases
 from etl.dataset_record import dataset_id
-from etl.job import published_job
+from etl.job_file import published_job
 from geodata.audit import AuditEntry, record
 from geodata.dataset_version import (
     Version,

@@ -5,7 +5,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from etl.job import Job, departments
+from etl.job import Job
+from etl.job_file import departments
 from geodata.errors import UserError
 
 

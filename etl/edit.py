@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 
 from etl.edit_check import Examined, examine, search_entry, shape_of
 from etl.edit_job import EditField, edit_fields, may_be_edited
-from etl.job import Job, published_job
+from etl.job import Job
+from etl.job_file import published_job
 from geodata.errors import UserError
 from geodata.feature_id import feature_ids
 

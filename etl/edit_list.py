@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from etl.edit_job import EditField, edit_fields
-from etl.job import published_job
+from etl.job_file import published_job
 
 MOST_EDITS = 200
 

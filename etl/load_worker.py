@@ -19,7 +19,8 @@ from etl.correction import merge_corrections
 from etl.dataset_history import roll_back
 from etl.delivery import SourceUnansweredError
 from etl.fetch import Access
-from etl.job import Job, load_job
+from etl.job import Job
+from etl.job_file import load_job
 from etl.load_queue import (
     HEARTBEAT_SECONDS,
     LOAD_TASK,

@@ -17,7 +17,8 @@ from etl.dataset_record import ensure_dataset, record_of
 from etl.delivery import Delivery
 from etl.fetch import Access, Fetched
 from etl.gate import GateError, faults_of, pass_gate
-from etl.job import Job, packaged_jobs
+from etl.job import Job
+from etl.job_file import packaged_jobs
 from etl.load import LoadCounts, VersionWriter
 from etl.load_input import LoadInput, load_input, read_so_far, standing_codes
 from etl.prepare_ahead import prepared_here

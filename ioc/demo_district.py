@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from etl.job import Job, packaged_jobs
+from etl.job import Job
+from etl.job_file import packaged_jobs
 from etl.run import PHASES, run_folder
 from geodata.store import Store
 from ioc.demo.build import STEPS, build_demo

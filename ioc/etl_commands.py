@@ -16,7 +16,8 @@ from rich.table import Table
 
 from etl.correction import merge_corrections
 from etl.dataset_history import QuarantinedRow, dataset_history, quarantined_rows, roll_back
-from etl.job import Job, find_job, packaged_jobs
+from etl.job import Job
+from etl.job_file import find_job, packaged_jobs
 from etl.overdue import overdue_datasets
 from etl.quarantine_workbook import quarantine_workbook, read_corrections
 from etl.run import LoadOptions, LoadReport, run_job

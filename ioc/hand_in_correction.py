@@ -9,7 +9,8 @@ from fastapi import Request
 
 from dashboards.office_page import office_texts
 from etl.inspect import Told
-from etl.job import Job, read_job
+from etl.job import Job
+from etl.job_file import read_job
 from geodata.errors import UserError
 from geodata.viewer import Viewer
 from ioc.hand_in import FOLDER

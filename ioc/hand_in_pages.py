@@ -20,7 +20,7 @@ from dashboards.office_page import office_texts
 from etl.inspect import Told, drawn_lines, drawn_places, inspect_file, job_code
 from etl.inspect.names import target_columns
 from etl.inspect.target import NOT_IN_STORE, targets
-from etl.job import departments
+from etl.job_file import departments
 from etl.source_format import fits, sidecars
 from geodata.errors import UserError
 from geodata.viewer import Viewer

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from dashboards.office_page import office_texts
-from etl.job import Job, packaged_jobs
+from etl.job import Job
+from etl.job_file import packaged_jobs
 from etl.load_worker import PROPOSED
 from geodata.errors import UserError
 from ioc.data_catalogue import NO_STORE, CataloguePages, steward_only

@@ -7,7 +7,8 @@ from pathlib import Path
 import structlog
 from psycopg import Connection
 
-from etl.job import Job, load_job, packaged_jobs
+from etl.job import Job
+from etl.job_file import load_job, packaged_jobs
 from etl.load_queue import request_load
 from etl.source import source_files, source_path
 from geodata.errors import UserError

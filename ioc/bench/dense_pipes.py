@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from etl.job import find_job
+from etl.job_file import find_job
 
 WELLS = ("雨水井", "污水井")
 """Manholes that another may stand beside; outfalls, pumps and gratings stay what they are."""

@@ -16,7 +16,7 @@ import geopandas as gpd
 import typer
 from sqlalchemy import Engine, create_engine
 
-from etl.job import find_job
+from etl.job_file import find_job
 from etl.references import References
 from etl.run import LoadOptions, LoadReport, run_job
 from geodata.migrate import upgrade

@@ -16,7 +16,7 @@ from pathlib import Path
 import geopandas as gpd
 import typer
 
-from etl.job import find_job
+from etl.job_file import find_job
 from etl.run import LoadOptions, run_job
 from geodata.migrate import upgrade
 from geodata.store import Store

@@ -14,7 +14,7 @@ import pyarrow as pa
 import shapely
 from psycopg import Connection
 
-from etl.job import departments
+from etl.job_file import departments
 from geodata.binary_copy import copy_rows
 from geodata.case_deadline import Limit, conditions_of
 from geodata.code_table import CodeTable

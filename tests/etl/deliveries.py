@@ -7,7 +7,8 @@ import geopandas as gpd
 import shapely
 from psycopg import sql
 
-from etl.job import Job, find_job, load_job
+from etl.job import Job
+from etl.job_file import find_job, load_job
 from etl.run import LoadReport, run_job
 from geodata.store import Store
 

@@ -20,7 +20,7 @@ from etl.edit import (
     propose,
     published_feature,
 )
-from etl.job import load_job
+from etl.job_file import load_job
 from etl.run import run_job
 from geodata.feature_id import feature_ids
 from geodata.store import Store

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.job import find_job, packaged_jobs
+from etl.job_file import find_job, packaged_jobs
 from etl.run import run_job
 from etl.source import read_chunks
 from geodata.errors import UserError

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from etl.inspect import Knowledge, inspect_file
 from etl.inspect.assignment import best_assignment
-from etl.job import load_job
+from etl.job_file import load_job
 from etl.run import run_job
 from etl.text_encoding import detect_encoding
 from geodata.coordinates import convert

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.job import find_job, packaged_jobs
+from etl.job_file import find_job, packaged_jobs
 from geodata.errors import UserError
 from tests.etl.deliveries import FACILITY, write_job
 
@@ -75,6 +75,6 @@ def test_a_job_is_found_by_name_or_by_path(tmp_path: Path) -> None:
 def test_jobs_that_wait_for_one_another_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for code, after in (("one", "two"), ("two", "one")):
         (tmp_path / f"{code}.toml").write_text(GOOD.replace("[source]", f'after = ["{after}"]\n[source]', 1))
-    monkeypatch.setattr("etl.job.PACKAGED", tmp_path)
+    monkeypatch.setattr("etl.job_file.PACKAGED", tmp_path)
     with pytest.raises(UserError, match="wait for one another"):
         packaged_jobs()

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from etl.delivery import SourceUnansweredError
-from etl.job import Job, load_job
+from etl.job import Job
+from etl.job_file import load_job
 from etl.load_queue import RUN_CHANNEL, ensure_queue, hand_out, request_load
 from etl.load_worker import ATTEMPTS, LoadWorker
 from etl.overdue import overdue_datasets, review_overdue

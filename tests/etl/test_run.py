@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from etl.dataset_history import dataset_history, quarantined_rows, roll_back
-from etl.job import packaged_jobs
+from etl.job_file import packaged_jobs
 from etl.run import LoadOptions, run_folder, run_job
 from geodata.errors import UserError
 from geodata.store import Store

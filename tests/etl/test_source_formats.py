@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from etl.job import load_job
+from etl.job_file import load_job
 from etl.normalise import normalise
 from etl.references import References
 from etl.source import read_source

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from psycopg import Connection
 
-from etl.job import find_job
+from etl.job_file import find_job
 from etl.run import run_job
 from geodata.store import Store
 from geodata.unit_grid_check import GridCheck, Limits, check_unit_grids, large_water

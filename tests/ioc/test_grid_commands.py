@@ -9,7 +9,7 @@ import pytest
 import shapely
 from typer.testing import CliRunner, Result
 
-from etl.job import find_job
+from etl.job_file import find_job
 from etl.run import run_job
 from geodata.errors import UserError
 from geodata.store import Store
