@@ -11,7 +11,7 @@ from psycopg import Connection, errors
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from dashboards.alarm_page import alarm_page
+from dashboards.scripted_page import scripted_page
 from etl.alarms.rule import AlarmRule, Change, packaged_rules
 from geodata.audit import act_as
 from geodata.store import Store
@@ -108,7 +108,7 @@ def _answer(content: Any) -> Response:
 def _add_reading(routes: APIRouter, store: Store) -> None:
     @routes.get("/alarms", include_in_schema=False)
     def page(request: Request) -> Response:
-        html = alarm_page(choices_of(request), viewer_of(request))
+        html = scripted_page("alarms", choices_of(request), viewer_of(request))
         return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
     @routes.get("/alarms/list")

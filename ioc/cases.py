@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from dashboards.cases_page import cases_page
+from dashboards.scripted_page import scripted_page
 from etl.photo import read_photo
 from geodata.audit import act_as
 from geodata.case_filing import CaseReport, file_case, suspected_duplicates
@@ -32,6 +32,7 @@ from layers.case_file import (
     matter_classes,
 )
 from layers.feature import LARGEST_ID
+from layers.problem import problem_response
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 STATUS = {"right": 403, "changed": 409, "state": 409}
@@ -83,7 +84,7 @@ def cases_router(store: Store, district_code: str) -> APIRouter:
 
     @routes.get("/cases", include_in_schema=False)
     def page(request: Request) -> Response:
-        html = cases_page(choices_of(request), viewer_of(request))
+        html = scripted_page("cases", choices_of(request), viewer_of(request))
         return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
     _add_reading(routes, connection)
@@ -213,11 +214,4 @@ def _answer(content: dict[str, Any]) -> Response:
 def _refused(refusal: CaseRefusedError) -> Response:
     status = STATUS.get(refusal.fault, 400)
     title = {403: "Forbidden", 409: "Conflict"}.get(status, "Bad request")
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": str(refusal),
-        "fault": refusal.fault,
-    }
-    return JSONResponse(body, status, headers=NO_STORE, media_type="application/problem+json")
+    return problem_response(status, title, str(refusal), NO_STORE, fault=refusal.fault)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from dashboards.review_page import review_page
+from dashboards.scripted_page import scripted_page
 from etl.edit import (
     EditableDataset,
     EditRefusedError,
@@ -36,7 +36,7 @@ from ioc.sign_in import origin_of, viewer_of
 from layers.catalogue import Catalogue
 from layers.disclosure import note_view
 from layers.feature import LARGEST_ID, visible_layer
-from layers.problem import NotFoundError
+from layers.problem import NotFoundError, problem_response
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 STATUS = {"right": 403, "own": 403, "reason": 400}
@@ -127,7 +127,7 @@ def edits_router(store: Store, catalogue: Callable[[], Catalogue]) -> APIRouter:
 
     @routes.get("/review", include_in_schema=False)
     def review(request: Request) -> Response:
-        html = review_page(choices_of(request), viewer_of(request))
+        html = scripted_page("review", choices_of(request), viewer_of(request))
         return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
     return routes
@@ -366,11 +366,4 @@ def _known(connection: Connection[Any], edit_id: int) -> int:
 def _refused(refusal: EditRefusedError) -> Response:
     status = STATUS.get(refusal.fault, 409)
     title = {403: "Forbidden", 400: "Bad request"}.get(status, "Conflict")
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": str(refusal),
-        "fault": refusal.fault,
-    }
-    return JSONResponse(body, status, headers=NO_STORE, media_type="application/problem+json")
+    return problem_response(status, title, str(refusal), NO_STORE, fault=refusal.fault)

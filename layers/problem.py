@@ -30,11 +30,14 @@ def problem_response(
     detail: str,
     headers: Mapping[str, str] | None = None,
     detail_zh: str | None = None,
+    fault: str | None = None,
 ) -> JSONResponse:
-    """A problem document: ``title`` names the kind of problem, ``detail`` says how to mend this one."""
+    """A problem document: ``title`` names the kind of problem, ``detail`` says how to mend this one.
+
+    ``fault`` is a word a program tells kinds of refusal apart by.
+    """
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    if detail_zh:
-        body["detail_zh"] = detail_zh
+    body |= {key: value for key, value in (("detail_zh", detail_zh), ("fault", fault)) if value}
     return JSONResponse(
         body, status, headers={"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE
     )
