@@ -1,7 +1,7 @@
 """The state of topics: the present one, from which a stream goes on, and the one at an earlier moment.
 
 A topic is a file, ``topics/<topic>.sql``. The query gives one column, the items as the topic's events have
-them (jsonb, without ``r``), under row-level security; ``%(area)s`` is the area code of the items wanted, ''
+them (JSON, without ``r``), under row-level security; ``%(area)s`` is the area code of the items wanted, ''
 for all. ``moments/<topic>.sql`` gives them as they were at ``%(at)s``.
 """
 
