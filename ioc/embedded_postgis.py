@@ -75,7 +75,7 @@ class EmbeddedPostgis:
         binaries: PostgresBinaries | None = None,
     ) -> None:
         self.asked_folder = folder.absolute()
-        self.folder = reachable_folder(self.asked_folder)
+        self.folder = reachable_folder(self.asked_folder, server_account(self.asked_folder))
         self._settings = dict(settings or {})
         self._binaries = binaries
 

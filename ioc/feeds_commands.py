@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from etl.feeds.capture import read_capture
 from etl.feeds.door_store import ONLINE_MINUTES, DoorStatus, door_status
@@ -22,6 +22,8 @@ from ioc.feeds_worker import run
 from ioc.send_capture import send_capture
 from ioc.settings import read_settings
 from ioc.simulation.command import simulate
+
+COUNTED = ("messages", "stored", "duplicates", "waiting", "shed", "refused")
 
 feeds_app = typer.Typer(no_args_is_help=True)
 feeds_app.add_typer(source_app, name="source")
@@ -72,7 +74,10 @@ def send(
     to: Annotated[str, typer.Option(help="Host and port of the door, such as 127.0.0.1:9651.")],
     patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for answers.")] = 3,
 ) -> None:
-    """Send a capture as its device did, and print each answer as one JSON record a line."""
+    """Send a capture as its device did, and print each answer as one JSON record a line.
+
+    Terminals of JT/T 808 are registered and authenticated first, as each platform demands for itself.
+    """
     host, colon, port = to.rpartition(":")
     if not colon or not port.isdecimal():
         raise UserError(f"“{to}” is no host and port: write them as 127.0.0.1:9651.")
@@ -92,29 +97,34 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = F
     if not doors:
         console.print("No door was ever open: `ioc up` or `ioc feeds run` opens them.")
         return
-    console.print(_table(doors))
+    for table in (_listening(doors), _counted(doors)):
+        console.print(table)
     for door in doors:
         for refusal in door.refusals[-3:]:
             who = refusal["device"] or refusal["peer"]
             console.print(f"{door.door}: {refusal['at'][:19]} {who}: {refusal['en']}", markup=False)
 
 
-def _table(doors: list[DoorStatus]) -> Table:
-    counted = ("messages", "stored", "duplicates", "waiting", "shed", "refused")
-    online = f"online ({ONLINE_MINUTES} min)"
-    table = Table(
-        "door", "listens", "noted", "connections", "devices", online, *(f"{what}/h" for what in counted)
-    )
+def _listening(doors: list[DoorStatus]) -> Table:
+    table = Table("door", "listens", "noted", *(_number(one) for one in ("connected", "devices", "online")))
     for door in doors:
-        numbers = (
-            door.connections,
-            door.devices,
-            door.online,
-            *(door.last_hour.get(what, 0) for what in counted),
-        )
+        numbers = (door.connections, door.devices, door.online)
         noted = f"{door.silent_s:.0f} s ago"
         table.add_row(door.door, door.address or "shut", noted, *(f"{number:,}" for number in numbers))
+    table.caption = f"online: heard within {ONLINE_MINUTES} minutes"
+    table.caption_justify = "left"
     return table
+
+
+def _counted(doors: list[DoorStatus]) -> Table:
+    table = Table("last hour", *(_number(what) for what in COUNTED))
+    for door in doors:
+        table.add_row(door.door, *(f"{door.last_hour.get(what, 0):,}" for what in COUNTED))
+    return table
+
+
+def _number(header: str) -> Column:
+    return Column(header, justify="right")
 
 
 def _content(file: Path) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from geodata.errors import UserError
-from ioc.postgres_binaries import Account, server_account
+from ioc.postgres_binaries import Account
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +22,8 @@ LOCK_SECONDS = 60
 REACHABLE_FOLDER = Path("/var/lib/ioc")
 
 
-def reachable_folder(folder: Path) -> Path:
-    """The folder itself, or as root one in its stead if the server's account cannot pass its parents.
+def reachable_folder(folder: Path, account: Account) -> Path:
+    """The folder itself, or as root one in its stead if the account cannot pass its parents.
 
     Raises:
         UserError: we ourselves may not look there.
@@ -36,14 +36,13 @@ def reachable_folder(folder: Path) -> Path:
         raise foreign_folder(folder) from error
     if os.geteuid() != 0:
         return folder
-    account = server_account(folder)
     if all(_may_pass(parent, account) for parent in folder.parents if parent.exists()):
         return folder
     return REACHABLE_FOLDER / f"{folder.name}-{_digest(folder)}"
 
 
-def make_cluster_folder(asked: Path, folder: Path, account: Account) -> None:
-    """Make the cluster's folder, owned by the server's account and closed to all others.
+def make_cluster_folder(asked: Path, folder: Path, account: Account, server: str = "PostGIS") -> None:
+    """Make the folder of a server's data, owned by the server's account and closed to all others.
 
     Of an existing folder nothing is changed before it is known to be ours.
 
@@ -51,6 +50,7 @@ def make_cluster_folder(asked: Path, folder: Path, account: Account) -> None:
         asked: where the settings want it.
         folder: where it lies, as ``reachable_folder`` tells; linked from ``asked`` if that is elsewhere.
         account: who owns it.
+        server: what people call it.
 
     Raises:
         UserError: the place cannot be written.
@@ -66,12 +66,10 @@ def make_cluster_folder(asked: Path, folder: Path, account: Account) -> None:
         os.chown(folder, account.uid, account.gid)
         if folder != asked and not asked.is_symlink():
             asked.symlink_to(folder)
-            log.warning(
-                "embedded PostGIS: lies where its account can enter", asked=str(asked), folder=str(folder)
-            )
+            log.warning(f"{server} lies where its account can enter", asked=str(asked), folder=str(folder))
     except OSError as error:
         raise UserError(
-            f"The PostGIS folder {folder} cannot be made ({error.strerror}): "
+            f"The {server} folder {folder} cannot be made ({error.strerror}): "
             "set IOC_DATA_DIR to a folder that can be written."
         ) from error
 

@@ -79,24 +79,26 @@
 
   const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-  /** The strip under the header that says what is wrong, and goes when it is right again. */
+  const said = new Map(); // messages by key, in the order they were said
+
+  /** The strip under the header: what is wrong, a line each, and gone when it is right again or put away. */
   const banner = {
-    key: null,
-    node: () => document.getElementById("banner"),
     show(key, level, message) {
-      if (this.key === key && !message) return;
-      this.key = key;
-      const node = this.node();
-      node.dataset.level = level;
-      node.replaceChildren(message || ioc.text(key));
-      node.hidden = false;
+      if (said.has(key) && !message) return;
+      said.set(key, { level, message: message || ioc.text(key) });
+      draw();
     },
     clear(key) {
-      if (this.key !== key) return;
-      this.key = null;
-      this.node().hidden = true;
+      if (said.delete(key)) draw();
     },
   };
+
+  function draw() {
+    const node = document.getElementById("banner");
+    const away = (key) => ioc.element("button", { type: "button", "aria-label": ioc.text("banner_away"), onclick: () => banner.clear(key) }, "×");
+    node.replaceChildren(...[...said].map(([key, { level, message }]) => ioc.element("div", { "data-level": level }, ioc.element("span", {}, message), away(key))));
+    node.hidden = !said.size;
+  }
 
   ioc.banner = banner;
   ioc.service = { get, post, remove, getAtLast, goToSignIn, note };

@@ -198,6 +198,21 @@ def read_authentication(message: Message) -> str:
     return _text(message.body[1 : 1 + message.body[0]]) if message.body else ""
 
 
+def blank_registration(message: Message) -> Message:
+    """0x0100 of a message's terminal that says nothing of itself, in the edition of the message."""
+    maker, model, terminal = (11, 30, 30) if message.version is not None else (5, 20, 7)
+    # Province, city and, behind the terminal, the colour of no plate.
+    body = bytes(2 + 2 + maker + model + terminal + 1)
+    return Message(REGISTER, message.phone, 0, body, message.version)
+
+
+def authentication(answer: Message) -> Message:
+    """0x0102 with the code that 0x8100 gave; in the edition of 2019 without IMEI and version of software."""
+    code = answer.body[3:]
+    body = code if answer.version is None else bytes((len(code),)) + code + bytes(15 + 20)
+    return Message(AUTHENTICATE, answer.phone, 1, body, answer.version)
+
+
 def _text(content: bytes) -> str:
     return content.decode("gbk", "replace").strip("\0 ")
 

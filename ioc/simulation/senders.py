@@ -146,8 +146,7 @@ class Terminal:
         maker, model, terminal = b"IOC".ljust(5), b"DEMO".ljust(20, b"\0"), self.phone[-7:].encode()
         body = (42).to_bytes(2) + (106).to_bytes(2) + maker + model + terminal + b"\x02" + plate
         answer = await self._send(jt808_body.REGISTER, body)
-        # Serial and result come before the code.
-        await self._send(jt808_body.AUTHENTICATE, answer.body[3:])
+        await self._send(jt808_body.AUTHENTICATE, jt808_body.authentication(answer).body)
         self._authenticated = True
 
     async def _send(self, message_id: int, body: bytes) -> jt808.Message:

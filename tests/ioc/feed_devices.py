@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTv311
@@ -160,7 +161,8 @@ class MqttDevice:
         self._code = code
         self._room = threading.Semaphore(self.ON_THEIR_WAY)
         self._sent: dict[int, int] = {}
-        self._noting = threading.Lock()
+        # The client tells of them while it holds a lock that publishing takes: they are noted elsewhere.
+        self._answered: SimpleQueue[int] = SimpleQueue()
         broker = Broker.at(world.address("mqtt"))
         self._client = Client(
             CallbackAPIVersion.VERSION2, f"device-{code}", clean_session=False, protocol=MQTTv311
@@ -178,6 +180,7 @@ class MqttDevice:
         self._thread.join()
         for _ in range(self.ON_THEIR_WAY):
             assert self._room.acquire(timeout=30)
+        self._note()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -187,14 +190,17 @@ class MqttDevice:
             if not self._room.acquire(timeout=0.2):
                 continue
             content = json.dumps({"at": moment(number).isoformat(), "level": number})
-            with self._noting:
-                sent = self._client.publish(f"ioc/drain_level/{self._code}/readings", content, qos=1)
-                self._sent[sent.mid] = number
+            sent = self._client.publish(f"ioc/drain_level/{self._code}/readings", content, qos=1)
+            self._sent[sent.mid] = number
+            self._note()
             number += 1
             self._world.stopping.wait(0.01)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, _reason: Any, _more: Any) -> None:
-        with self._noting:
-            number = self._sent.pop(mid)
-        self._world.acknowledge((self._code, "LEVEL", moment(number)), number)
+        self._answered.put(mid)
         self._room.release()
+
+    def _note(self) -> None:
+        while not self._answered.empty():
+            number = self._sent.pop(self._answered.get())
+            self._world.acknowledge((self._code, "LEVEL", moment(number)), number)

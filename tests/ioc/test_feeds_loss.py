@@ -14,12 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from etl.feeds import jt808, jt808_body
+from etl.feeds.frame import BEIJING
+from etl.feeds.jt808_body import FIXED, Location
 from geodata.store import Store
 from ioc.context import open_store
 from ioc.feeds_worker import feeds_beside
 from ioc.postgres_folder import processes_in
+from ioc.send_capture import send_capture
 from ioc.settings import read_settings
-from tests.ioc.feed_devices import Field, Key, MqttDevice, tcp_device
+from tests.ioc.feed_devices import BEGIN, Field, Key, MqttDevice, tcp_device
 
 CODES = {
     "hj212": "LOSS{0:04d}",
@@ -110,6 +114,17 @@ def _missing(store: Store, acknowledged: dict[Key, float]) -> set[Key]:
     return acknowledged.keys() - kept.keys()
 
 
+def _send_a_recording(port: int) -> None:
+    """A recorded report is taken of a terminal of either edition, which the platform has never seen."""
+    location = Location(0, FIXED, 114.3, 30.5, 20, 30.0, 90, BEGIN.astimezone(BEIJING))
+    body = jt808_body.write_location(location)
+    reports = [jt808.Message(jt808_body.LOCATION, f"01399999990{n or 0}", 7, body, n) for n in (None, 1)]
+    recording = "\n".join(jt808.encode(report).hex() for report in reports).encode()
+    answers = list(send_capture("jt808", recording, "127.0.0.1", port, 1))
+    given = [answer["header"]["message"] for answer in answers]
+    assert given == ["8100", "8001", "8100", "8001", "8001", "8001"], answers
+
+
 def test_no_acknowledged_reading_is_lost(folder: Path) -> None:
     settings = read_settings()
     world = Field(settings.feeds_file)
@@ -124,8 +139,10 @@ def test_no_acknowledged_reading_is_lost(folder: Path) -> None:
         )
 
     with open_store(settings, keep_running=True) as store, feeds_beside(store, settings, ""):
-        session = folder / "mosquitto" / "mosquitto.db"
+        session = folder / "mosquitto" / "data" / "mosquitto.db"
         _wait(lambda: session.exists() and b"ioc-feeds" in session.read_bytes(), "the doors have a session")
+        assert [Path(f"/proc/{pid}").stat().st_uid for pid in _child("mosquitto")] != [0]
+        _send_a_recording(world.address("jt808"))
         speaking = threading.Thread(target=lambda: asyncio.run(speak()))
         speaking.start()
         publishing = [MqttDevice(world, CODES["mqtt"].format(number)) for number in range(OF_EACH)]
