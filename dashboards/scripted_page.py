@@ -19,7 +19,17 @@ MAP = (
 """What draws a small map beside a list."""
 SCRIPTS = {
     "alarms": ("page.js", "service.js", "alarm_words.js", "alarm_list.js", "alarm_rules.js", "alarms.js"),
-    "cases": (*MAP, "case_words.js", "case_map.js", "case_card.js", "cases.js"),
+    "cases": (
+        *MAP,
+        "live.js",
+        "live_sign.js",
+        "case_words.js",
+        "case_map.js",
+        "case_place.js",
+        "case_card.js",
+        "case_table.js",
+        "cases.js",
+    ),
     "review": (*MAP, "edit_words.js", "review_map.js", "review_note.js", "review.js"),
 }
 

@@ -1,4 +1,4 @@
-"""Limits for handling a case (处置时限), and its clock: started, paused, resumed, extended.
+"""Limits for handling a case (处置时限), and its clock: started, paused, resumed, extended; limits of stages.
 
 The table ``deadline`` holds the limits of one real city. The national standard leaves them to the city, so
 anywhere else they are a default that the city management has to confirm.
@@ -80,6 +80,21 @@ class HandlingClock:
         if self.limit.unit.in_working_time:
             return self.calendar.add(start, span)
         return start + span
+
+
+def stage_deadline(state: str, start: datetime, calendar: WorkingCalendar) -> datetime | None:
+    """By when a case in a state since ``start`` is to leave it; None where the state has no limit."""
+    limit = stage_limit(state)
+    return HandlingClock(limit, calendar).deadline(start) if limit else None
+
+
+@cache
+def stage_limit(state: str) -> Limit | None:
+    """How long a case may stay in a state (阶段时限): the table ``case_state``'s, unverified defaults."""
+    entry = CodeTable.load("case_state").get(state)
+    if entry is None or not entry["limit_value"]:
+        return None
+    return Limit(float(entry["limit_value"]), LimitUnit(entry["limit_unit"]))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """Taking reports in as cases: once each, located, linked to a component; suspected duplicates are shown."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from geodata.case_deadline import stage_deadline
 from geodata.case_refusal import CaseRefusedError, asked
 from geodata.code_table import CodeEntry, CodeTable
+from geodata.working_calendar import CALENDAR
 
 EDITION = "2026"
 NEAR_METRES = 50.0
@@ -93,11 +95,13 @@ def file_case(connection: Connection[Any], report: CaseReport, district_code: st
         CaseRefusedError: the matter is unknown, or the viewer has no right to report there.
     """
     matter = matter_of(report.matter_class)
+    taken_on_by = stage_deadline("reported", datetime.now(UTC), CALENDAR)
     content = {
         **asdict(report),
         "matter_code": district_code + matter.code,
         "title": matter.name,
         "component_type": matter["component_code"] or None,
+        "stage_deadline": taken_on_by.isoformat() if taken_on_by else None,
         "reported_at": report.reported_at.isoformat() if report.reported_at else None,
     }
     row = asked(connection, "SELECT case_id, case_code, known FROM ioc.file_case(%s)", [Jsonb(content)])

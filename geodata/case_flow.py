@@ -13,14 +13,12 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from geodata.case_deadline import HandlingClock, Limit, LimitUnit, condition_by_key
+from geodata.case_deadline import HandlingClock, Limit, LimitUnit, condition_by_key, stage_deadline
 from geodata.case_filing import matter_of
 from geodata.case_refusal import FAULTS, MISSING, CaseRefusedError, asked
-from geodata.working_calendar import WorkingCalendar
+from geodata.working_calendar import CALENDAR
 
 log = structlog.get_logger(__name__)
-
-CALENDAR = WorkingCalendar()
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Step:
-    """A step as somebody asks for it; ``version`` is the case's as they saw it."""
+    """A step as somebody asks for it; ``version`` is the case's as they saw it, ``place`` in degrees."""
 
     case_id: int
     version: int
@@ -48,6 +46,7 @@ class Step:
     condition: str | None = None
     matter_class: str | None = None
     until: datetime | None = None
+    place: tuple[float, float] | None = None
 
 
 def transitions(connection: Connection[Any]) -> list[Transition]:
@@ -65,7 +64,7 @@ def take_step(connection: Connection[Any], step: Step) -> int:
     with connection.cursor(row_factory=dict_row) as cursor:
         case = cursor.execute(
             """
-            SELECT c.*, t.clock FROM ioc.case_file c
+            SELECT c.*, t.clock, t.to_state FROM ioc.case_file c
             LEFT JOIN ioc.case_transition t ON t.action = %s AND t.from_state = c.state WHERE c.id = %s
             """,
             [step.action, step.case_id],
@@ -80,9 +79,14 @@ def take_step(connection: Connection[Any], step: Step) -> int:
         "department_code": step.department,
         "until": step.until.isoformat() if step.until else None,
         **(_registered(case, step) if step.action == "register" else {}),
+        **(_located(case, step.place) if step.place else {}),
     }
-    moment = _deadline(case, datetime.now(UTC))
-    content["deadline"] = moment.isoformat() if moment else None
+    now = datetime.now(UTC)
+    deadlines = {
+        "deadline": _deadline(case, now),
+        "stage_deadline": stage_deadline(case["to_state"] or "", now, CALENDAR),
+    }
+    content |= {name: moment.isoformat() if moment else None for name, moment in deadlines.items()}
     return asked(connection, "SELECT ioc.case_step(%s)", [Jsonb(content)])[0]
 
 
@@ -99,6 +103,12 @@ def _registered(case: dict[str, Any], step: Step) -> dict[str, Any]:
         "limit_value": condition.limit.value,
         "limit_unit": condition.limit.unit,
     }
+
+
+def _located(case: dict[str, Any], place: tuple[float, float]) -> dict[str, Any]:
+    """What settling the place needs to know: where, and the type of component the matter is about."""
+    component_type = matter_of(case["matter_code"][-5:])["component_code"] or None
+    return {"lon": place[0], "lat": place[1], "component_type": component_type}
 
 
 def clock_of(case: dict[str, Any]) -> HandlingClock | None:

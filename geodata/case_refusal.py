@@ -12,12 +12,20 @@ MISSING = {
     "condition": "Choose the filing condition: it sets the limit for handling.",
     "department": "Choose the department that is to handle the case.",
     "deadline": "The case has no limit yet: file it with a condition first.",
-    "until": "Say until when the case is suspended: a day within a year from now.",
+    "until": "Say until when: a day within a year from now.",
+    "place": "Say where it is: point at the place on the map.",
 }
 FORBIDDEN = {
     "suspended_once": "A case is suspended only once: close it or let it run.",
     "extended_twice": f"A case is extended at most {MOST_EXTENSIONS} times.",
-    "overdue": "An overdue case is not extended any more.",
+    "overdue": "An overdue case is neither extended nor deferred any more.",
+    "deferred_once": "A case is deferred only once.",
+    "not_asked": "Nobody has asked for that, or it has been decided.",
+    "located_once": "The case has its place already.",
+    "outside": "That place lies outside the district.",
+    "appealed_once": "An overdue mark is appealed against only once.",
+    "not_overdue": "The case was not overdue: there is nothing to appeal against.",
+    "second_reviewer": "An appeal is decided by another person than the one who reviewed it first.",
     "photos": "A step holds at most nine photographs.",
 }
 FAULTS = {

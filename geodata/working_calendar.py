@@ -110,3 +110,7 @@ def _epoch(moment: datetime) -> np.int64:
 
 def _moment(seconds: Any) -> datetime:
     return datetime.fromtimestamp(int(seconds), UTC)
+
+
+CALENDAR = WorkingCalendar()
+"""With the hours worked by default."""

@@ -28,6 +28,7 @@ from layers.case_file import (
     case_choices,
     case_list,
     case_photo,
+    case_reporter,
     conditions,
     matter_classes,
 )
@@ -70,6 +71,8 @@ class StepSent(BaseModel):
     condition: str | None = Field(None, max_length=60)
     matter: MatterClass | None = None
     until: AwareDatetime | None = None
+    lon: Lon | None = None
+    lat: Lat | None = None
 
 
 def cases_router(store: Store, district_code: str) -> APIRouter:
@@ -88,6 +91,7 @@ def cases_router(store: Store, district_code: str) -> APIRouter:
         return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
     _add_reading(routes, connection)
+    _add_reporter(routes, connection)
     _add_working(routes, connection, district_code)
     return routes
 
@@ -98,6 +102,7 @@ def _add_reading(routes: APIRouter, connection: Any) -> None:
         request: Request,
         state: Annotated[str, Query(max_length=20)] = "open",
         overdue: bool = False,
+        late: bool = False,
         mine: bool = False,
         area: Annotated[str, Query(pattern=r"^\d{0,15}$")] = "",
         department: Annotated[str, Query(max_length=40)] = "",
@@ -109,7 +114,7 @@ def _add_reading(routes: APIRouter, connection: Any) -> None:
     ) -> Response:
         """Cases that the viewer may see, a page of them, with counts of what is open."""
         search = CaseSearch(
-            state, overdue, mine, area, department, words.strip(), component, sort, offset, limit
+            state, overdue, late, mine, area, department, words.strip(), component, sort, offset, limit
         )
         with connection(request) as opened:
             return _answer(case_list(opened, viewer_of(request), search))
@@ -144,6 +149,14 @@ def _add_reading(routes: APIRouter, connection: Any) -> None:
         """A case with its steps, and what the viewer may do with it."""
         with connection(request) as opened:
             return _answer(case_card(opened, viewer_of(request), case_id))
+
+
+def _add_reporter(routes: APIRouter, connection: Any) -> None:
+    @routes.get("/cases/{case_id}/reporter")
+    def reporter(request: Request, case_id: Id) -> Response:
+        """Who reported a case, in full, for those who call back; each look is kept in the audit trail."""
+        with connection(request) as opened:
+            return _answer(case_reporter(opened, case_id))
 
 
 def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None:
@@ -182,6 +195,7 @@ def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None
             sent.condition,
             sent.matter,
             sent.until,
+            None if sent.lon is None or sent.lat is None else (sent.lon, sent.lat),
         )
         try:
             with connection(request) as opened:

@@ -22,7 +22,14 @@ DEMO_ACCOUNTS = (
     NewAccount("leader", "分管领导", ("leader",), "centre", sensitivity=3),
     NewAccount("steward", "数据管理员", ("steward",), "centre", sensitivity=3, reviews=(("*", 2),)),
     NewAccount("street", "水果湖街道专干", ("staff", "collector"), "urban", ("420106012",), sensitivity=3),
-    NewAccount("dispatch", "案件派遣员", ("staff", "receiver", "dispatcher"), "centre", sensitivity=3),
+    NewAccount(
+        "dispatch",
+        "案件派遣员",
+        ("staff", "receiver", "dispatcher"),
+        "centre",
+        sensitivity=3,
+        dataset_rights=(("camera", 3),),
+    ),
 )
 
 

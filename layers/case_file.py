@@ -7,7 +7,7 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from geodata.audit import AuditEntry, disclosures
-from geodata.case_deadline import FilingCondition, conditions_of
+from geodata.case_deadline import FilingCondition, condition_by_key, conditions_of
 from geodata.code_table import CodeTable
 from geodata.viewer import CASE_POSTS, Viewer
 from layers.problem import NotFoundError
@@ -21,16 +21,18 @@ URGING = ("urge", "force_close", "cancel")
 Sort = Literal["time_left", "newest"]
 
 OVERDUE = sql.SQL("c.deadline < coalesce(c.stopped_at, now())")
+STAGE_OVERDUE = sql.SQL("(c.stage_deadline < now() AND c.ended_at IS NULL)")
 SELECTED = sql.SQL(
     """
     c.id, c.code, c.title, c.matter_code, c.state, c.version, c.channel, c.source, c.address, c.description,
     c.area_code, s.name AS street, c.department_code, d.name_zh AS department_zh, d.name_en AS department_en,
     c.limit_value, c.limit_unit, c.deadline, c.stopped_at, c.suspended_until, c.extension_asked, c.extensions,
+    c.deferral_asked, c.deferred_until, c.appeal, c.stage_deadline, c.condition_key,
     c.suspensions, c.reworks, c.returns, c.urges, c.reported_at, c.filed_at, c.dispatched_at, c.handled_at,
     c.ended_at, c.synthetic, c.component_code, c.component_id, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
-    coalesce({overdue}, false) AS overdue
+    coalesce({overdue}, false) AS overdue, coalesce({stage_overdue}, false) AS stage_overdue
     """
-).format(overdue=OVERDUE)
+).format(overdue=OVERDUE, stage_overdue=STAGE_OVERDUE)
 JOINED = sql.SQL(
     """
     LEFT JOIN ioc.department d ON d.code = c.department_code
@@ -49,17 +51,25 @@ MINE = sql.SQL(
         WHERE t.from_state = c.state AND t.position < 70
             AND (t.posts && %(posts)s::text[]
                 OR 'department' = ANY (t.posts) AND c.department_code = %(own_department)s::text)
-    ) OR c.extension_asked AND '{dispatcher,duty_chief}' && %(posts)s::text[])
+    ) OR c.extension_asked AND '{dispatcher,duty_chief}' && %(posts)s::text[]
+    OR c.deferral_asked AND 'duty_chief' = ANY (%(posts)s::text[])
+    OR c.appeal = 'asked' AND 'dispatcher' = ANY (%(posts)s::text[])
+    OR c.appeal = 'reviewed' AND 'duty_chief' = ANY (%(posts)s::text[]))
     """
 )
 
 
+WAITING = sql.SQL("(c.ended_at IS NULL OR c.appeal IN ('asked', 'reviewed'))")
+"""What somebody may still have to do with: open cases, and appeals that are not decided."""
+
+
 @dataclass(frozen=True)
 class CaseSearch:
-    """Which cases are wanted; ``state`` is one of a case, or open, ended, all."""
+    """Which cases are wanted; ``state`` is one of a case, or open, ended, all; ``late``: in their stage."""
 
     state: str = "open"
     overdue: bool = False
+    late: bool = False
     mine: bool = False
     area: str = ""
     department: str = ""
@@ -95,10 +105,10 @@ def case_list(connection: Connection[Any], viewer: Viewer, search: CaseSearch) -
         ).fetchone()
         counts = cursor.execute(
             sql.SQL(
-                "SELECT c.state, count(*) AS cases, count(*) FILTER (WHERE {overdue}) AS overdue, "
-                "count(*) FILTER (WHERE {mine}) AS mine "
-                "FROM ioc.case_file c WHERE c.ended_at IS NULL GROUP BY 1"
-            ).format(overdue=OVERDUE, mine=MINE),
+                "SELECT c.state, c.ended_at IS NULL AS open, count(*) AS cases, "
+                "count(*) FILTER (WHERE {overdue}) AS overdue, count(*) FILTER (WHERE {late}) AS late, "
+                "count(*) FILTER (WHERE {mine}) AS mine FROM ioc.case_file c WHERE {waiting} GROUP BY 1, 2"
+            ).format(overdue=OVERDUE, late=STAGE_OVERDUE, mine=MINE, waiting=WAITING),
             asked,
         ).fetchall()
     assert total is not None, "a count is one row"
@@ -107,8 +117,9 @@ def case_list(connection: Connection[Any], viewer: Viewer, search: CaseSearch) -
         "total": min(total["n"], MOST_COUNTED),
         "more": total["n"] > MOST_COUNTED,
         "open": {
-            "states": {row["state"]: row["cases"] for row in counts},
-            "overdue": sum(row["overdue"] for row in counts),
+            "states": {row["state"]: row["cases"] for row in counts if row["open"]},
+            "overdue": sum(row["overdue"] for row in counts if row["open"]),
+            "late": sum(row["late"] for row in counts),
             "mine": sum(row["mine"] for row in counts),
         },
     }
@@ -129,7 +140,7 @@ def _where(search: CaseSearch) -> sql.Composed:
     conditions: list[sql.Composable] = [sql.SQL("true")]
     match search.state:
         case "open":
-            conditions.append(sql.SQL("c.ended_at IS NULL"))
+            conditions.append(WAITING if search.mine else sql.SQL("c.ended_at IS NULL"))
         case "ended":
             conditions.append(sql.SQL("c.ended_at IS NOT NULL"))
         case "all":
@@ -138,6 +149,8 @@ def _where(search: CaseSearch) -> sql.Composed:
             conditions.append(sql.SQL("c.state = %(state)s"))
     if search.overdue:
         conditions.append(OVERDUE)
+    if search.late:
+        conditions.append(STAGE_OVERDUE)
     if search.mine:
         conditions.append(MINE)
     if search.area:
@@ -170,7 +183,8 @@ def case_card(connection: Connection[Any], viewer: Viewer, case_id: int) -> dict
             raise NotFoundError(f"There is no case {case_id}: /cases lists those there are.")
         steps = cursor.execute(
             "SELECT s.number, s.action, s.from_state, s.to_state, s.at, s.actor, s.post, s.opinion, "
-            "s.deadline, d.name_zh AS department_zh, d.name_en AS department_en FROM ioc.case_step s "
+            "s.deadline, s.stage_deadline, d.name_zh AS department_zh, d.name_en AS department_en "
+            "FROM ioc.case_step s "
             "LEFT JOIN ioc.department d ON d.code = s.department_code WHERE s.case_id = %s ORDER BY s.number",
             [case_id],
         ).fetchall()
@@ -178,12 +192,16 @@ def case_card(connection: Connection[Any], viewer: Viewer, case_id: int) -> dict
             "SELECT id, step_number, taken_at FROM ioc.case_photo WHERE case_id = %s ORDER BY id", [case_id]
         ).fetchall()
         reporter = cursor.execute(
-            "SELECT name, phone, email FROM ioc.case_reporter WHERE case_id = %s", [case_id]
+            "SELECT m.*, EXISTS (SELECT FROM ioc.case_reporter r WHERE r.case_id = %(id)s) AS may_be_shown "
+            "FROM ioc.case_reporter_masked(%(id)s) m",
+            {"id": case_id},
         ).fetchone()
         actions = cursor.execute(
-            "SELECT t.action, t.to_state, t.reason, t.clock FROM ioc.case_transition t "
-            "WHERE t.from_state = %s AND t.posts && ioc.case_posts(%s, %s) ORDER BY t.position",
-            [case["state"], case["department_code"], case["area_code"]],
+            "SELECT t.action, t.to_state, t.reason, t.clock FROM ioc.case_file c "
+            "JOIN ioc.case_transition t ON t.from_state = c.state "
+            "WHERE c.id = %s AND t.posts && ioc.case_posts(c.department_code, c.area_code) "
+            "AND ioc.case_rule(c, t.action) IS NULL ORDER BY t.position",
+            [case_id],
         ).fetchall()
         chosen = {action["action"] for action in actions}
         departments = (
@@ -194,8 +212,10 @@ def case_card(connection: Connection[Any], viewer: Viewer, case_id: int) -> dict
     noted = disclosures.get()
     if noted is not None:
         noted.append(AuditEntry("view", layer="case_file", subject=case["code"]))
+    filed = condition_by_key(case["matter_code"][-5:], case["condition_key"] or "")
     return {
         "case": case,
+        "condition": _condition(filed) if filed else None,
         "steps": steps,
         "photos": photos,
         "reporter": reporter,
@@ -204,6 +224,26 @@ def case_card(connection: Connection[Any], viewer: Viewer, case_id: int) -> dict
         "conditions": conditions(case["matter_code"][-5:]) if "register" in chosen else [],
         "own": viewer.display_name,
     }
+
+
+def case_reporter(connection: Connection[Any], case_id: int) -> dict[str, Any]:
+    """Who reported a case, in full; that somebody looked is kept in the audit trail.
+
+    Raises:
+        NotFoundError: nobody is named, or the viewer's post does not need to know.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            "SELECT c.code, r.name, r.phone, r.email FROM ioc.case_reporter r "
+            "JOIN ioc.case_file c ON c.id = r.case_id WHERE r.case_id = %s",
+            [case_id],
+        ).fetchone()
+    if found is None:
+        raise NotFoundError(f"Of case {case_id} there is nobody to be named to you.")
+    noted = disclosures.get()
+    if noted is not None:
+        noted.append(AuditEntry("view", layer="case_reporter", subject=found["code"]))
+    return {"reporter": {name: found[name] for name in ("name", "phone", "email")}}
 
 
 def conditions(matter_class: str) -> list[dict[str, Any]]:
@@ -238,9 +278,13 @@ def matter_classes() -> list[dict[str, str]]:
 
 
 def case_choices(connection: Connection[Any]) -> dict[str, Any]:
-    """Streets as far as the viewer may see them, and departments."""
+    """Streets and the district's box as far as the viewer may see them, and departments."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return {
+            "bounds": cursor.execute(
+                "SELECT ST_XMin(e) AS west, ST_YMin(e) AS south, ST_XMax(e) AS east, ST_YMax(e) AS north "
+                "FROM (SELECT ST_Extent(geom) AS e FROM ioc.district) AS district WHERE e IS NOT NULL"
+            ).fetchone(),
             "streets": cursor.execute("SELECT code, name FROM ioc.street ORDER BY code").fetchall(),
             "departments": cursor.execute(
                 "SELECT code, name_zh, name_en FROM ioc.department ORDER BY code"

@@ -23,6 +23,20 @@
     return { text: ioc.text(key, { span: span(Math.abs(minutes)) }), level: minutes < 0 ? "late" : !one.stopped_at && minutes < SOON_MINUTES ? "soon" : "" };
   }
 
+  /** Time left of the stage a case is in, as `left`; nothing where the stage has no limit or the case has ended. */
+  function stage(one) {
+    if (!one.stage_deadline || one.ended_at) return null;
+    const minutes = (new Date(one.stage_deadline).getTime() - Date.now()) / 60000;
+    return { text: ioc.text(minutes < 0 ? "case_stage_late" : "case_stage_left", { span: span(Math.abs(minutes)) }), level: minutes < 0 ? "late" : "" };
+  }
+
+  /** What is special about a case, in a word or two each. */
+  const marks = (one) => [
+    one.urges ? ioc.text("case_urged", { count: one.urges }) : "", one.reworks ? ioc.text("case_reworks", { count: one.reworks }) : "",
+    one.extension_asked ? ioc.text("case_extension_asked") : "", one.deferral_asked ? ioc.text("case_deferral_asked") : "",
+    one.deferred_until && !one.ended_at ? ioc.text("case_deferred") : "", one.appeal ? ioc.text(`case_appeal_${one.appeal}`) : "",
+    one.lon === null && !one.ended_at ? ioc.text("case_no_place") : ""].filter(Boolean);
+
   const limit = (one) => (one.limit_value ? `${one.limit_value} ${ioc.text(`case_unit_${UNITS[one.limit_unit]}`)}` : "—");
   const UNITS = { 紧急工作时: "urgent_hours", 紧急工作日: "urgent_days", 工作时: "hours", 工作日: "days", 自然日: "natural" };
 
@@ -30,5 +44,5 @@
   const condition = (one) => [one.condition ? ioc.text(`case_condition_${one.condition}`) : "", one.threshold, limit(one)].filter(Boolean).join(" · ");
   const post = (one) => (one === "department" ? ioc.text("case_post_department") : ioc.text(`role_${one}`));
 
-  ioc.cases = { when, left, limit, state, condition, post, span };
+  ioc.cases = { when, left, stage, marks, limit, state, condition, post, span };
 })();

@@ -33,11 +33,17 @@ def _count() -> Mapped[int]:
     return mapped_column(SmallInteger, server_default=text("0"))
 
 
+def _day(moment: str) -> Mapped[date | None]:
+    """The day of a moment, in the district."""
+    return mapped_column(Computed(f"({moment} AT TIME ZONE 'Asia/Shanghai')::date", persisted=True))
+
+
 class CaseFile(Base):
     """A case as it stands after its last step; ``version`` is the number of that step.
 
     ``deadline`` runs while ``stopped_at`` is null; a case is overdue when its deadline lies before
-    ``stopped_at``, or before now. ``source`` and ``source_code`` tell a report from every other.
+    ``stopped_at``, or before now, and its stage when ``stage_deadline`` does. ``source`` and
+    ``source_code`` tell a report from every other.
     """
 
     __tablename__ = "case_file"
@@ -51,6 +57,11 @@ class CaseFile(Base):
         Index("ix_case_file_reported_at", "reported_at"),
         Index("ix_case_file_ended_at", "ended_at"),
         Index("ix_case_file_open", "deadline", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_case_file_reported_on", "reported_on"),
+        Index("ix_case_file_due_on", "due_on"),
+        Index("ix_case_file_ended_on", "ended_on"),
+        Index("ix_case_file_appeal", "appeal", postgresql_where=text("appeal IN ('asked', 'reviewed')")),
+        CheckConstraint("appeal IN ('asked', 'reviewed', 'granted', 'refused')", name="appeal"),
         Index("ix_case_file_component_id", "component_id", postgresql_where=text("component_id IS NOT NULL")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -95,6 +106,14 @@ class CaseFile(Base):
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
     ended_at: Mapped[datetime | None] = mapped_column(Timestamp)
     synthetic: Mapped[bool] = mapped_column(server_default=text("false"))
+    matter_class: Mapped[str | None] = mapped_column(Computed("right(matter_code, 5)", persisted=True))
+    reported_on: Mapped[date | None] = _day("reported_at")
+    due_on: Mapped[date | None] = _day("deadline")
+    ended_on: Mapped[date | None] = _day("ended_at")
+    stage_deadline: Mapped[datetime | None] = mapped_column(Timestamp)
+    deferral_asked: Mapped[bool] = mapped_column(server_default=text("false"))
+    deferred_until: Mapped[datetime | None] = mapped_column(Timestamp)
+    appeal: Mapped[str | None]
 
 
 class CaseStep(Base):
@@ -114,6 +133,7 @@ class CaseStep(Base):
     department_code: Mapped[str | None]
     opinion: Mapped[str | None]
     deadline: Mapped[datetime | None] = mapped_column(Timestamp)
+    stage_deadline: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class CaseReporter(Base):

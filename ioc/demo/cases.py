@@ -16,11 +16,11 @@ from psycopg import Connection
 
 from etl.job_file import departments
 from geodata.binary_copy import copy_rows
-from geodata.case_deadline import Limit, conditions_of
+from geodata.case_deadline import Limit, conditions_of, stage_limit
 from geodata.code_table import CodeTable
 from geodata.ewkb import ewkb
 from geodata.store import Store
-from geodata.working_calendar import ZONE_SECONDS, WorkingCalendar
+from geodata.working_calendar import CALENDAR, ZONE_SECONDS
 
 MIX = Path(__file__).with_name("case_mix.csv")
 CASES = 170_000
@@ -176,7 +176,7 @@ def _lives(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Moments of each step (``ABSENT`` where a case has none), the deadline, and that after a rework."""
     count = len(matter)
-    calendar = WorkingCalendar()
+    calendar = CALENDAR
 
     def later(start: np.ndarray, minutes: float) -> np.ndarray:
         return start + 20 + rng.exponential(minutes * MINUTE, count).astype(np.int64)
@@ -307,6 +307,7 @@ def _copy_cases(
         "limit_unit": ("text", _words([str(one.limit.unit) for one in mix], matter, ~filed)),
         "deadline": ("timestamptz", _times(deadline)),
         "stopped_at": ("timestamptz", _times(np.minimum(handled, ended))),
+        "stage_deadline": ("timestamptz", _times(_stage_deadlines(history.moments[ints - 1, last], last))),
         "reworks": ("int2", pa.array(failed.astype(np.int16))),
         "reported_at": ("timestamptz", _times(moment[0])),
         "received_at": ("timestamptz", _times(moment[0])),
@@ -349,6 +350,7 @@ def _copy_steps(connection: Connection[Any], history: History, done: np.ndarray)
             _words(opinions, column, np.isin(column, [n for n, o in enumerate(opinions) if not o])),
         ),
         "deadline": ("timestamptz", _times(told)),
+        "stage_deadline": ("timestamptz", _times(_stage_deadlines(history.moments[case, column], column))),
     }
     # Checked once for all rows, the foreign key costs a twentieth of what it costs row by row.
     name = "fk_case_step_case_id_case_file"
@@ -357,6 +359,14 @@ def _copy_steps(connection: Connection[Any], history: History, done: np.ndarray)
     connection.execute(
         f"ALTER TABLE ioc.case_step ADD CONSTRAINT {name} FOREIGN KEY (case_id) REFERENCES ioc.case_file (id)"
     )
+
+
+def _stage_deadlines(begun: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """By when the stage that a step of ``STEPS`` began at a moment was to end; ``ABSENT`` without a limit."""
+    limits = [stage_limit(after) for _, _, after, _ in STEPS]
+    spans = [limit.span(CALENDAR).total_seconds() if limit else 0 for limit in limits]
+    allowed = np.array(spans, dtype=np.int64)[column]
+    return np.where(allowed > 0, CALENDAR.add_seconds(begun, allowed), ABSENT)
 
 
 def _dataset(connection: Connection[Any]) -> int:

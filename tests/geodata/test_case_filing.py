@@ -1,8 +1,11 @@
 """Reports become cases once, at their place, with what is near and alike shown before."""
 
+from dataclasses import replace
+
 import pytest
 
 from geodata.case_filing import CaseReport, file_case, matter_named, suspected_duplicates
+from geodata.case_flow import Step, take_step
 from geodata.case_refusal import CaseRefusedError
 from geodata.store import Store
 from tests.geodata.case_accounts import DISTRICT, RUBBISH, add_person, put, report
@@ -74,3 +77,31 @@ def test_a_case_is_located_and_linked(demo_store: Store) -> None:
             [case],
         ).fetchone()
     assert found == (component, grid[:9], 15)
+
+
+def test_a_case_without_a_place_is_located_by_hand_once(demo_store: Store) -> None:
+    with demo_store.owner_connection() as owner:
+        row = owner.execute(
+            "SELECT e.code, ST_X(e.geom), ST_Y(e.geom) FROM ioc.component e "
+            "WHERE e.type_code = '01002' AND e.area_code IS NOT NULL ORDER BY e.code LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    component, lon, lat = row
+    receiver = add_person(demo_store, "locator", ["receiver"])
+    case = report(demo_store, "nowhere", matter_class="01002", lon=None, lat=None, address="中南路 1 号")
+    step = Step(case, 1, "locate", place=(lon, lat))
+    for place, fault in ((None, "place"), ((113.0, 30.0), "outside")):
+        with demo_store.connect(receiver) as connection, pytest.raises(CaseRefusedError) as refused:
+            take_step(connection, replace(step, place=place))
+        assert refused.value.fault == fault
+    with demo_store.connect(receiver) as connection:
+        take_step(connection, step)
+        found = connection.execute(
+            "SELECT ST_X(geom), ST_Y(geom), length(area_code), component_code, state, version "
+            "FROM ioc.case_file WHERE id = %s",
+            [case],
+        ).fetchone()
+    assert found == (lon, lat, 15, component, "reported", 2)
+    with demo_store.connect(receiver) as connection, pytest.raises(CaseRefusedError) as refused:
+        take_step(connection, replace(step, version=2))
+    assert refused.value.fault == "located_once"

@@ -13,6 +13,8 @@ from geodata.case_flow import Step, resume_due, take_step, transitions
 from geodata.case_refusal import CaseRefusedError
 from geodata.store import Store
 from geodata.viewer import Viewer
+from geodata.working_calendar import CALENDAR
+from layers.case_file import CaseSearch, case_card, case_list
 from tests.geodata.case_accounts import add_person, put, report, tried
 
 # What city management does with a case in each state, and who: standards/case_workflow.md, 2 and 3.
@@ -28,6 +30,9 @@ POSSIBLE = {
         "ask_extension": "department",
         "extend": "dispatcher duty_chief",
         "refuse_extension": "dispatcher duty_chief",
+        "ask_deferral": "department",
+        "defer": "duty_chief",
+        "refuse_deferral": "duty_chief",
     },
     "handling": {
         "feed_back": "department",
@@ -35,21 +40,37 @@ POSSIBLE = {
         "ask_extension": "department",
         "extend": "dispatcher duty_chief",
         "refuse_extension": "dispatcher duty_chief",
+        "ask_deferral": "department",
+        "defer": "duty_chief",
+        "refuse_deferral": "duty_chief",
     },
     "suspended": {"resume": "dispatcher"},
     "pending_check": {"send_check": "receiver dispatcher", "rework": "receiver dispatcher"},
     "checking": {"pass": "collector", "fail": "collector"},
     "pending_close": {"close": "duty_chief"},
     "returned": {"reconsider": "receiver", "reject": "receiver"},
+    "closed": {
+        "appeal": "department",
+        "review_appeal": "dispatcher",
+        "grant_appeal": "duty_chief",
+        "refuse_appeal": "dispatcher duty_chief",
+    },
 }
-ALWAYS = {"urge": "duty_chief dispatcher", "force_close": "duty_chief", "cancel": "duty_chief"}
+ALWAYS = {
+    "urge": "duty_chief dispatcher",
+    "force_close": "duty_chief",
+    "cancel": "duty_chief",
+    "locate": "receiver dispatcher duty_chief collector",
+}
 ENDS = {"rejected", "closed", "force_closed", "cancelled"}
 ACTIONS = sorted({action for ways in POSSIBLE.values() for action in ways} | set(ALWAYS))
+RULED = {("closed", "appeal"): "appealed_once", ("closed", "grant_appeal"): "not_asked"}
+"""What a rule forbids a case of ``in_state``, whose post and state would allow it; places are not given."""
 POSTS = ("receiver", "dispatcher", "duty_chief", "collector", "department")
 
 
 def allowed(state: str, action: str) -> set[str]:
-    ways = {} if state in ENDS else {**POSSIBLE[state], **ALWAYS}
+    ways = {**POSSIBLE.get(state, {}), **({} if state in ENDS else ALWAYS)}
     return set(ways.get(action, "").split())
 
 
@@ -63,6 +84,11 @@ def asked(case: int, action: str, version: int = 1) -> Step:
         condition="event.0110.1",
         until=datetime.now(UTC) + timedelta(days=30),
     )
+
+
+def refused(state: str, action: str) -> str | None:
+    """The fault of a step that state and post allow, by the rules."""
+    return "place" if action == "locate" else RULED.get((state, action))
 
 
 def case_row(store: Store, case: int) -> dict[str, Any]:
@@ -99,6 +125,9 @@ def in_state(store: Store, state: str) -> int:
         deadline=now + timedelta(days=9),
         stopped_at=now if state in ("suspended", "pending_check", "checking") else None,
         ended_at=now if state in ENDS else None,
+        extension_asked=True,
+        deferral_asked=True,
+        appeal="asked" if state == "closed" else None,
     )
     return case
 
@@ -113,24 +142,31 @@ def fault_of(connection: Connection[Any], step: Step) -> str | None:
     return None
 
 
+def fault_of_new(store: Store, viewer: Viewer, step: Step) -> str | None:
+    """As ``fault_of``, on a connection of the viewer's own."""
+    with store.connect(viewer) as connection:
+        return fault_of(connection, step)
+
+
 def test_every_step_is_possible_where_it_should_be_and_nowhere_else(
     store: Store, people: dict[str, Viewer]
 ) -> None:
     everybody = add_person(store, "everybody", ["staff", *POSTS[:4]])
-    cases = {state: in_state(store, state) for state in [*POSSIBLE, *ENDS]}
+    cases = {state: in_state(store, state) for state in {**POSSIBLE, **dict.fromkeys(ENDS)}}
     possible = {(state, action) for state in cases for action in ACTIONS if allowed(state, action)}
     with store.connect(everybody) as connection:
         for state, case in cases.items():
             for action in ACTIONS:
-                expected = None if (state, action) in possible else "state"
+                expected = refused(state, action) if (state, action) in possible else "state"
                 assert fault_of(connection, asked(case, action)) == expected, (state, action)
     for post in POSTS:
         with store.connect(people[post]) as connection:
             for state, action in sorted(possible):
-                expected = None if post in allowed(state, action) else "right"
+                expected = refused(state, action) if post in allowed(state, action) else "right"
                 assert fault_of(connection, asked(cases[state], action)) == expected, (state, action, post)
     with store.app_connection() as connection:
-        assert len(transitions(connection)) == sum(len(ways) + len(ALWAYS) for ways in POSSIBLE.values())
+        ways = sum(len(allowed) for allowed in POSSIBLE.values())
+        assert len(transitions(connection)) == ways + len(ALWAYS) * (len(POSSIBLE) - 1)
 
 
 def test_a_case_from_report_to_close(store: Store, people: dict[str, Viewer]) -> None:
@@ -291,13 +327,101 @@ def test_a_street_sees_its_street_and_a_department_its_own(store: Store) -> None
     assert refused.value.fault == "right"
 
 
-def test_who_reported_is_for_those_who_see_all_of_a_case(store: Store) -> None:
-    case = report(store, reporter={"name": "李某", "phone": "13800000000"})
-    people = {told: add_person(store, f"of {told}", ["staff"], told) for told in ("water", "urban")}
+def test_who_reported_is_for_those_who_call_back(store: Store) -> None:
+    case = report(store, reporter={"name": "李小明", "phone": "13812345678", "email": "li@example.cn"})
+    put(store, case, area_code="420106012003001")
+    names = {"receiver": 1, "duty_chief": 1, "collector": 1, "dispatcher": 0, "screen": 0, "staff": 0}
+    people = {
+        role: add_person(store, f"of {role}", [role], "water" if role == "staff" else "urban")
+        for role in names
+    }
     put(store, case, department_code="water")
-    for department, told in (("water", 0), ("urban", 1)):
-        with store.connect(people[department]) as connection:
-            assert len(connection.execute("SELECT phone FROM ioc.case_reporter").fetchall()) == told
+    for role, told in names.items():
+        viewer = people[role]
+        with store.connect(viewer) as connection:
+            assert len(connection.execute("SELECT phone FROM ioc.case_reporter").fetchall()) == told, role
+            masked = connection.execute("SELECT * FROM ioc.case_reporter_masked(%s)", [case]).fetchall()
+            assert masked == [("李**", "138****5678", "l***@example.cn")], role
+            shown = case_card(connection, viewer, case)["reporter"]
+            assert shown["may_be_shown"] == bool(told)
+            assert "12345678" not in str(shown)
+    elsewhere = add_person(store, "elsewhere", ["receiver"], areas=["420106001"])
+    with store.connect(elsewhere) as connection:
+        assert not connection.execute("SELECT * FROM ioc.case_reporter_masked(%s)", [case]).fetchall()
+
+
+def test_an_overdue_mark_is_appealed_against_once_and_two_persons_decide(
+    store: Store, people: dict[str, Viewer]
+) -> None:
+    case = in_state(store, "closed")
+    late, ended = datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) - timedelta(days=1)
+    put(store, case, appeal=None, stopped_at=ended, deadline=ended, ended_at=ended)
+    both = add_person(store, "both", ["dispatcher", "duty_chief"])
+
+    def fault(viewer: Viewer, action: str, version: int) -> str | None:
+        with store.connect(viewer) as connection:
+            try:
+                take_step(connection, asked(case, action, version))
+            except CaseRefusedError as refusal:
+                return refusal.fault
+        return None
+
+    assert fault(people["department"], "appeal", 1) == "not_overdue"
+    put(store, case, deadline=late)
+    assert fault(people["department"], "appeal", 1) is None
+    assert fault(people["department"], "appeal", 2) == "appealed_once"
+    assert fault(both, "grant_appeal", 2) == "not_asked"
+    assert fault(both, "review_appeal", 2) is None
+    assert fault(both, "grant_appeal", 3) == "second_reviewer"
+    with store.connect(people["duty_chief"]) as connection:
+        mine = case_list(connection, people["duty_chief"], CaseSearch(mine=True))
+        offered = {one["action"] for one in case_card(connection, people["duty_chief"], case)["actions"]}
+    assert [one["id"] for one in mine["cases"]] == [case]
+    assert offered == {"grant_appeal", "refuse_appeal"}
+    assert fault(people["duty_chief"], "grant_appeal", 3) is None
+    row = case_row(store, case)
+    # The fact stays: the case was overdue, and when it was closed.
+    assert (row["state"], row["appeal"], row["deadline"], row["ended_at"]) == (
+        "closed",
+        "granted",
+        late,
+        ended,
+    )
+    assert fault(people["duty_chief"], "refuse_appeal", 4) == "not_asked"
+
+
+def test_a_deferred_case_is_due_on_the_day_that_was_granted(store: Store, people: dict[str, Viewer]) -> None:
+    case = in_state(store, "handling")
+    until = datetime.now(UTC) + timedelta(days=90)
+    for version, (post, action) in enumerate((("department", "ask_deferral"), ("duty_chief", "defer")), 1):
+        with store.connect(people[post]) as connection:
+            take_step(connection, Step(case, version, action, "待汛期后施工", until=until))
+    row = case_row(store, case)
+    assert (row["state"], row["deadline"], row["deferred_until"]) == ("handling", until, until)
+    assert not row["deferral_asked"]
+    assert fault_of_new(store, people["duty_chief"], asked(case, "defer", 3)) == "deferred_once"
+
+
+def test_each_stage_has_its_own_clock(store: Store, people: dict[str, Viewer]) -> None:
+    case = report(store)
+    begun = datetime.now(UTC)
+    assert case_row(store, case)["stage_deadline"] >= begun + timedelta(minutes=29)
+    with store.connect(people["receiver"]) as connection:
+        take_step(connection, asked(case, "send_verify"))
+    # Two working hours to look on the spot, half of one to take a report on.
+    due = CALENDAR.add(datetime.now(UTC), timedelta(hours=2))
+    assert abs(case_row(store, case)["stage_deadline"] - due) < timedelta(minutes=1)
+    put(store, case, stage_deadline=begun - timedelta(minutes=1))
+    with store.connect(people["duty_chief"]) as connection:
+        take_step(connection, asked(case, "urge", 2))
+        late = case_list(connection, people["duty_chief"], CaseSearch(late=True))
+    assert [(one["id"], one["stage_overdue"], one["overdue"]) for one in late["cases"]] == [
+        (case, True, False)
+    ]
+    assert late["open"]["late"] == 1
+    with store.owner_connection() as owner:
+        stages = owner.execute("SELECT count(stage_deadline) FROM ioc.case_step").fetchone()
+    assert stages == (3,)
 
 
 def test_steps_are_never_changed(store: Store) -> None:
