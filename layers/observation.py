@@ -14,14 +14,16 @@ from layers.problem import NotFoundError
 
 MOST_RAW = 40_000
 """Readings that are read one by one for a course; of more, the extremes of hours or days are."""
-HOURLY = timedelta(days=3 * 366)
+RAW_SPAN = timedelta(days=40)
+"""Up to this span readings are, each day a table of its own; a point of 2,000 then stands for an hour."""
+HOURLY_SPAN = timedelta(days=3 * 366)
 """Up to this span hours are read, beyond it days."""
 LOCAL = timedelta(hours=8)
 """Days are those of Asia/Shanghai, which has no summer time."""
 
-# Devices without a station stand for themselves. The JSON is put together as text: for 1,000 stations the functions
-# that build it take as long as all the rest. How many rows the viewer's rights leave is not to be foreseen, and a
-# join that takes the metrics for few goes through all of them for each series: a full join never does.
+# Devices without a station stand for themselves. The JSON is put together as text: functions that build it
+# take as long as all the rest. How many rows the viewer's rights leave is not to be foreseen, and a join that
+# takes the metrics for few goes through all of them for each series: a full join never does.
 LATEST = sql.SQL("""
     SELECT coalesce('[' || string_agg(station, ',') || ']', '[]') FROM (
         SELECT concat('{{', head, ',"readings":[', string_agg(reading, ','), ']}}') AS station FROM (
@@ -74,7 +76,7 @@ READINGS_IN = b"""
 """
 
 # Columns of big-endian doubles: a year's extremes in one value each, decoded without a loop.
-RAW = b"""
+READINGS = b"""
     SELECT string_agg(float8send(extract(epoch FROM observed_at)::float8), ''::bytea),
         string_agg(float8send(value), ''::bytea)
     FROM (
@@ -147,9 +149,10 @@ async def course(store: Store, viewer: Viewer, question: CourseQuestion) -> dict
     found = await _series(store, viewer, question)
     parameters = _parameters(found["series"], question)
     ((readings,),) = (await store.read(viewer, [(READINGS_IN, parameters)]))[0]
-    if readings <= MOST_RAW:
-        source, statement = "raw", RAW
-    elif question.end - question.begin <= HOURLY:
+    span = question.end - question.begin
+    if readings <= MOST_RAW and span <= RAW_SPAN:
+        source, statement = "raw", READINGS
+    elif span <= HOURLY_SPAN:
         source, statement = "hour", HOURS
     else:
         source, statement = "day", DAYS

@@ -8,6 +8,8 @@ from psycopg import Connection, sql
 from psycopg.errors import LockNotAvailable
 
 DAYS_AHEAD = 3
+LOCK_TIMEOUT = "100ms"
+"""Whoever waits to remove a day makes every reader and writer wait behind it."""
 TRACK_DAYS = 2
 """Positions that come later than this no longer change a track."""
 TRACK_TOLERANCE = 3e-5
@@ -95,7 +97,7 @@ def _remove(connection: Connection[Any], name: str) -> bool:
     """Remove a partition, unless somebody reads for long: then the next maintenance does."""
     try:
         with connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '2s'")
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             connection.execute(sql.SQL("DROP TABLE reading.{}").format(sql.Identifier(name)))
     except LockNotAvailable:
         return False

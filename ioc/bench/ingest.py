@@ -2,10 +2,10 @@
 
 A PostGIS of its own holds 1,000 devices of two metrics. Readings go through the intake, judge included, as
 gateways hand them in; the reference copies the same rows into a table with the same key, and no more.
-A year of one station is then read, and the latest of all, with as many readings beside it as asked for.
+The latest of all is then read, and a year of one station, with as many million readings beside it as asked
+for.
 """
 
-import asyncio
 import json
 import statistics
 import tempfile
@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import typer
-from psycopg import Connection
 
 from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake
@@ -26,47 +25,23 @@ from etl.feeds.reading import Reading
 from geodata.binary_copy import copy_rows
 from geodata.migrate import upgrade
 from geodata.store import Store
-from geodata.viewer import Viewer, resolve_viewer
-from ioc.accounts import NewAccount, add_account, new_password
-from ioc.bench.live import register_devices
+from ioc.bench.reading_year import YearFigures, measure_year
+from ioc.bench.stations import METRICS, register_stations
 from ioc.embedded_postgis import EmbeddedPostgis
-from layers.observation import CourseQuestion, course, latest_of_stations
 
 DEVICES = 1000
-METRICS = ("Z", "VT")
 TURNS = 3
-READS = 15
 REACH_RATE, REACH_LATEST, REACH_YEAR = 20_000, 20.0, 100.0
-
-FILL = """
-    INSERT INTO ioc.observation (series_id, observed_at, value)
-    SELECT s.id, at, 20 + 5 * sin(extract(epoch FROM at) / 40000) + random()
-    FROM generate_series(%(begin)s::timestamptz, %(end)s::timestamptz, interval '1 minute') AS at
-    CROSS JOIN ioc.series s WHERE %(device)s = '' OR (s.device_code = %(device)s AND s.metric = 'Z')
-    ON CONFLICT DO NOTHING
-"""
-AGGREGATE = """
-    INSERT INTO ioc.{table} SELECT series_id, {unit}, count(*), min(value), max(value),
-        (array_agg(observed_at ORDER BY value))[1], (array_agg(observed_at ORDER BY value DESC))[1],
-        sum(value), (array_agg(value ORDER BY observed_at DESC))[1], max(observed_at)
-    FROM ioc.observation
-    WHERE series_id = (SELECT id FROM ioc.series WHERE device_code = 'D1' AND metric = 'Z')
-    GROUP BY 1, 2 ON CONFLICT DO NOTHING
-"""
 
 
 @dataclass(frozen=True)
 class IngestFigures:
-    """Rates in readings a second, reads in milliseconds; medians."""
+    """Rates in readings a second, medians; and of what is stored."""
 
     readings_per_s: int
     copy_per_s: int
     rows: int
-    stored_rows: int
-    latest_ms: float
-    day_ms: float
-    year_ms: float
-    year_points: int
+    year: YearFigures
 
 
 def measure_ingest(
@@ -80,11 +55,12 @@ def measure_ingest(
             upgrade(cluster.owner_url)
             store = Store(cluster.app_conninfo, cluster.owner_conninfo)
             with store.owner_connection() as connection:
-                register_devices(connection, DEVICES)
-            rates = [_turn(store, rows, turn, say) for turn in range(TURNS)]
-            with store.owner_connection() as connection:
-                stored = _fill(connection, million, say)
-            return asyncio.run(_read(store, rows, stored, rates))
+                register_stations(connection, DEVICES)
+            intake, copied = zip(*(_turn(store, rows, turn, say) for turn in range(TURNS)), strict=True)
+            year = measure_year(store, million, say)
+            return IngestFigures(
+                round(statistics.median(intake)), round(statistics.median(copied)), rows, year
+            )
 
 
 def _turn(store: Store, rows: int, turn: int, say: Callable[[str], None]) -> tuple[float, float]:
@@ -135,75 +111,6 @@ def _copy(store: Store, begin: datetime, per_step: int, steps: int) -> float:
         return time.perf_counter() - began
 
 
-def _fill(connection: Connection, million: float, say: Callable[[str], None]) -> int:
-    """A year of minutes of one station, and minutes of all up to so many rows; gives the rows there are."""
-    now = datetime.now(UTC)
-    say("filling…")
-    connection.execute(
-        "SELECT ioc.make_reading_partitions(%s, %s)", [(now - timedelta(days=366)).date(), now.date()]
-    )
-    year = {"begin": now - timedelta(days=365), "end": now, "device": "D1"}
-    connection.execute(FILL, year)
-    connection.commit()
-    days_needed = million * 1e6 / (DEVICES * len(METRICS) * 1440)
-    for day in range(int(np.ceil(days_needed))):
-        end = now - timedelta(days=day + 3)
-        share = min(1.0, days_needed - day)
-        connection.execute(FILL, {"begin": end - timedelta(days=share), "end": end, "device": ""})
-        connection.commit()
-    connection.execute("DELETE FROM ioc.observation_hour")
-    connection.execute("DELETE FROM ioc.observation_day")
-    for table, unit in (
-        ("observation_hour", "date_trunc('hour', observed_at)"),
-        ("observation_day", "(observed_at AT TIME ZONE 'Asia/Shanghai')::date"),
-    ):
-        connection.execute(AGGREGATE.format(table=table, unit=unit).encode())
-    connection.commit()
-    connection.execute("ANALYZE")
-    row = connection.execute("SELECT count(*) FROM ioc.observation").fetchone()
-    return row[0] if row else 0
-
-
-async def _read(store: Store, rows: int, stored: int, rates: list[tuple[float, float]]) -> IngestFigures:
-    viewer = _viewer(store)
-    now = datetime.now(UTC)
-    year = CourseQuestion("D1", "Z", now - timedelta(days=365), now)
-    day = CourseQuestion("D1", "Z", now - timedelta(days=5), now - timedelta(days=4))
-    latest, days, years = [], [], []
-    points = 0
-    for _ in range(READS):
-        began = time.perf_counter()
-        await latest_of_stations(store, viewer, "")
-        latest.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        await course(store, viewer, day)
-        days.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        points = len((await course(store, viewer, year))["points"])
-        years.append(time.perf_counter() - began)
-    await store.close()
-    intake, copied = zip(*rates, strict=True)
-    return IngestFigures(
-        readings_per_s=round(statistics.median(intake)),
-        copy_per_s=round(statistics.median(copied)),
-        rows=rows,
-        stored_rows=stored,
-        latest_ms=round(statistics.median(latest) * 1000, 1),
-        day_ms=round(statistics.median(days) * 1000, 1),
-        year_ms=round(statistics.median(years) * 1000, 1),
-        year_points=points,
-    )
-
-
-def _viewer(store: Store) -> Viewer:
-    with store.owner_session() as session:
-        number = add_account(session, NewAccount("bench", "bench", ("staff",)), new_password()).id
-    with store.owner_connection() as connection:
-        viewer = resolve_viewer(connection, number)
-    assert viewer is not None, "the account was just made"
-    return viewer
-
-
 def bench_ingest(rows: int, million: float, as_json: bool) -> None:
     """Measure, and print each figure beside its reference or what is to be reached."""
     figures = measure_ingest(rows, million, lambda words: None if as_json else typer.echo(words))
@@ -214,8 +121,14 @@ def bench_ingest(rows: int, million: float, as_json: bool) -> None:
         f"{figures.readings_per_s:,} readings/s into store, latest, aggregates and alarms "
         f"(reach ≥ {REACH_RATE:,}); plain COPY of the same rows {figures.copy_per_s:,}/s"
     )
+    year = figures.year
     typer.echo(
-        f"with {figures.stored_rows:,} readings: latest of {DEVICES:,} stations {figures.latest_ms} ms "
-        f"(reach ≤ {REACH_LATEST:g}); a day of one {figures.day_ms} ms; a year of one in "
-        f"{figures.year_points} points {figures.year_ms} ms (reach ≤ {REACH_YEAR:g})"
+        f"with {year.stored_rows:,} readings: latest of {DEVICES:,} stations {year.latest_ms} ms "
+        f"(reach ≤ {REACH_LATEST:g}); a day of one {year.day_ms} ms; a year of one in "
+        f"{year.year_points} points {year.year_ms} ms (reach ≤ {REACH_YEAR:g}), of one that reports seldom "
+        f"{year.sparse_year_ms} ms"
+    )
+    typer.echo(
+        f"maintenance that removes a week {year.maintenance_s} s; "
+        f"a reader meanwhile waits {year.waited_ms} ms at most"
     )

@@ -20,34 +20,24 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import typer
-from psycopg import Connection
 from rich.console import Console
 
 from etl.feeds.intake import Intake
 from etl.feeds.reading import Reading
-from geodata.dataset_version import begin_version, create_tables, hold_dataset, index_tables, publish
 from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, issue_credential, new_password
 from ioc.bench.chromium import launched
 from ioc.bench.server_process import serving
+from ioc.bench.stations import register_stations
 from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.sign_in import COOKIE
 
-STREETS = 14
 REACH_SECONDS = 1.0
 SIZE = (1366, 768)
-DEVICES = """
-    INSERT INTO version.{table} (dataset_id, id, code, area_code, sensitivity, name, device_type, geom)
-    SELECT {dataset}, n, 'D' || n, '420106' || lpad((1 + n %% {streets})::text, 3, '0'), 1,
-        '水位计 ' || n, '水位计',
-        ST_SetSRID(ST_MakePoint(114.27 + 0.15 * (n %% 40) / 40, 30.48 + 0.14 * (n / 40) / 25), 4490)
-    FROM generate_series(1, %s) AS n
-"""
 WATCH_PAGE = """() => {
     window.delays = [];
     ioc.live.on("reading", (items, whole) => {
@@ -103,7 +93,7 @@ def measure_live(
         upgrade(cluster.owner_url)
         store = Store(cluster.app_conninfo, cluster.owner_conninfo)
         with store.owner_connection() as connection:
-            register_devices(connection, devices)
+            register_stations(connection, devices)
         tokens = [_token(store, number) for number in range(3)]
         urls = {"IOC_DATABASE_URL": store.app_url, "IOC_OWNER_DATABASE_URL": store.owner_url}
         environment = {**urls, "IOC_DATA_DIR": str(folder)}
@@ -153,30 +143,6 @@ def _figures(
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value that this many per cent do not exceed (nearest rank)."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
-
-
-def register_devices(connection: Connection[Any], count: int) -> None:
-    """A published dataset of ``count`` devices, spread over the district and its streets."""
-    connection.execute(
-        "INSERT INTO ioc.department VALUES ('water', '水务局', 'Water') ON CONFLICT DO NOTHING"
-    )
-    row = connection.execute(
-        """
-        INSERT INTO ioc.dataset
-            (code, title_zh, title_en, department_code, target, sensitivity, fields, area_bound, synthetic)
-        VALUES ('device', '设备', 'Devices', 'water', 'device', 1, '[]', true, true) RETURNING id
-        """
-    ).fetchone()
-    assert row is not None, "RETURNING gives the new row"
-    connection.commit()
-    hold_dataset(connection, row[0], "device")
-    version = begin_version(connection, row[0], "device", "bench", "bench")
-    create_tables(connection, version)
-    filled = DEVICES.format(table=f"device_{version.id}", dataset=row[0], streets=STREETS)
-    connection.execute(filled.encode(), [count])
-    index_tables(connection, version)
-    connection.execute("UPDATE ioc.dataset_version SET rows_loaded = %s WHERE id = %s", [count, version.id])
-    publish(connection, version)
 
 
 def _token(store: Store, number: int) -> str:
