@@ -47,6 +47,9 @@ def one_map(settings: dict[str, Any]) -> html.Div:
             html.Div(id="view-tools"),
             html.Aside(id="view-panel", hidden=True),
             html.Div([html.I(), words["map_loading"]], id="map-loading", role="status"),
+            html.Section(id="replay-panel", hidden=True),
+            html.P(id="replay-mark", hidden=True),
+            html.Div(id="replay-alarms", hidden=True, role="status"),
             html.Footer(id="status-bar"),
         ],
     )

@@ -18,7 +18,15 @@ MAP = (
 )
 """What draws a small map beside a list."""
 SCRIPTS = {
-    "alarms": ("page.js", "service.js", "alarm_words.js", "alarm_list.js", "alarm_rules.js", "alarms.js"),
+    "alarms": (
+        "page.js",
+        "service.js",
+        "replay_link.js",
+        "alarm_words.js",
+        "alarm_list.js",
+        "alarm_rules.js",
+        "alarms.js",
+    ),
     "cases": (
         *MAP,
         "live.js",

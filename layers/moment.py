@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 from zoneinfo import ZoneInfo
 
 from geodata.errors import UserError
@@ -22,6 +22,10 @@ class MomentNotKeptError(NotFoundError):
     """What was published at that moment is not kept any more, or nothing was."""
 
 
+@overload
+def read_moment(text: str) -> datetime: ...
+@overload
+def read_moment(text: None) -> None: ...
 def read_moment(text: str | None) -> datetime | None:
     """The moment that a parameter ``at`` states; without a zone it is the district's time.
 

@@ -99,11 +99,12 @@
       asked.situation = String(one.id);
       show().catch(failed);
     };
-    return el("table", {}, el("thead", {}, el("tr", {}, ["worst", "name", "from", "to", "alarms", "open"].map((one) => el("th", { scope: "col" }, text(`situation_${one}`))))),
+    return el("table", {}, el("thead", {}, el("tr", {}, ["worst", "name", "from", "to", "alarms", "open"].map((one) => el("th", { scope: "col" }, text(`situation_${one}`))), el("th", { scope: "col" }, ioc.text("replay")))),
       el("tbody", {}, found.map((one) => el("tr", {}, el("td", {}, severity(one.worst)),
         el("td", {}, el("button", { type: "button", class: "link", onclick: open(one) }, ioc.named(one, "title"))),
         el("td", { class: "when" }, when(one.began_at)), el("td", { class: "when" }, one.ended_at ? when(one.ended_at) : text("lasting")),
-        el("td", { class: "number" }, String(one.alarms)), el("td", { class: "number" }, String(one.open_alarms))))));
+        el("td", { class: "number" }, String(one.alarms)), el("td", { class: "number" }, String(one.open_alarms)),
+        el("td", {}, el("a", { href: ioc.replayLink.address(one.began_at, one.ended_at), "aria-label": ioc.text("replay_situation", { title: ioc.named(one, "title"), from: when(one.began_at), to: one.ended_at ? when(one.ended_at) : text("lasting") }) }, ioc.text("replay_this")))))));
   }
 
   async function silences() {

@@ -25,9 +25,10 @@
     const now = performance.now();
     const known = of(layer).get(key);
     if (known?.at === at) return { ...feature, geometry: { type: "Point", coordinates: placeAt(known, now) } };
+    const replayed = ioc.replay.glideMs();
     const from = known ? placeAt(known, now) : to;
-    const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > JUMP_DEGREES;
-    const lasts = Math.min(LONGEST_GLIDE_MS, known ? Date.parse(at) - Date.parse(known.at) : 0);
+    const far = replayed === null ? Math.hypot(to[0] - from[0], to[1] - from[1]) > JUMP_DEGREES : !replayed;
+    const lasts = replayed ?? Math.min(LONGEST_GLIDE_MS, known ? Date.parse(at) - Date.parse(known.at) : 0);
     of(layer).set(key, { at, from: far ? to : from, to, begun: now, lasts: Math.max(1, lasts) });
     schedule(FASTEST_MS);
     return { ...feature, geometry: { type: "Point", coordinates: far ? to : from } };
@@ -37,7 +38,7 @@
     if (!timer && map) timer = setTimeout(() => requestAnimationFrame(step), ms);
   }
 
-  const mayGlide = () => !document.hidden && ioc.live.state().connection === "live";
+  const mayGlide = () => !document.hidden && (ioc.replay.isOn() || ioc.live.state().connection === "live");
 
   function step() {
     timer = null;
@@ -74,5 +75,8 @@
     ioc.on("live", () => schedule(FASTEST_MS));
   }
 
-  ioc.liveGlide = { start, placed };
+  /** The next fix of a vehicle is not reached from the last one. */
+  const forget = () => glides.clear();
+
+  ioc.liveGlide = { start, placed, forget };
 })();

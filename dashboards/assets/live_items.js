@@ -19,6 +19,7 @@
       this.features = new Map(); // by key: items by series
       this.changed = new Set();
       this.incomplete = false; // an item of something that the snapshot did not know
+      this.clock = null; // when a whole state was taken
     }
 
     /** Takes items as they come; gives the keys that are new. */
@@ -33,11 +34,20 @@
           if (!this.features.has(key) && !before?.has(key)) added.push(key);
           this.put(key, item);
         }
-        this.changed.add(key);
+        if (!whole) this.changed.add(key);
       }
-      for (const key of before?.keys() || []) this.changed.add(key);
+      for (const key of whole ? new Set([...before.keys(), ...this.features.keys()]) : []) {
+        if (!this.isSame(before.get(key), this.features.get(key))) this.changed.add(key);
+      }
       if (whole) this.incomplete = false;
+      this.clock = ioc.replay.now();
       return added;
+    }
+
+    /** Whether a feature is as it was when a whole state came last, and looks as it did. */
+    isSame(before, items) {
+      return before && before.size === items?.size && [...items].every(([name, item]) =>
+        JSON.stringify(item) === JSON.stringify(before.get(name)) && this.isStale(item, ioc.replay.now()) === this.isStale(item, this.clock));
     }
 
     put(key, item) {
@@ -63,7 +73,7 @@
     }
 
     /** The name of an item's class of urgency, and how urgent that is (0: not at all). */
-    level(item, now = Date.now()) {
+    level(item, now = ioc.replay.now()) {
       const names = [...new Set(this.layer.levels.map((one) => one.name))];
       const found = this.layer.levels.find(({ above, below, field, equals }) =>
         field ? String(item[field]) === equals

@@ -38,9 +38,14 @@
   function take(layer, items, whole) {
     const state = shown.get(layer.id);
     const added = state.take(items, whole);
-    if (layer.pulse && !whole && isOn(layer.id)) added.forEach((key) => pulse(state.feature(key)));
+    if (layer.pulse && (!whole || ioc.replay.state().playing) && isOn(layer.id)) added.forEach((key) => pulse(state.feature(key)));
     if (state.incomplete && !whole) askAgain();
     schedule();
+  }
+
+  /** Shows the state of another moment, by topic, in place of the present. */
+  function show(topics) {
+    for (const layer of layers) take(layer, topics[layer.topic] || [], true);
   }
 
   let askedAt = Date.now();
@@ -128,7 +133,7 @@
     layers = answer.layers;
     for (const layer of layers) {
       shown.set(layer.id, new ioc.liveItems.LiveItems(layer));
-      ioc.live.on(layer.topic, (items, whole) => take(layer, items, whole));
+      ioc.live.on(layer.topic, (items, whole) => ioc.replay.holds(layer.topic, items, whole) || take(layer, items, whole));
     }
     ioc.tell("live-items", null);
     ioc.live.start(answer.topics);
@@ -143,5 +148,5 @@
     schedule();
   }
 
-  ioc.liveMap = { start, turn, isOn, hit, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
+  ioc.liveMap = { start, show, turn, isOn, hit, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
 })();

@@ -19,7 +19,7 @@
     return el("section", { class: "group", id: "live-layers" },
       el("div", { class: "group-head" },
         el("button", { type: "button", class: "group-name", "aria-expanded": String(open || Boolean(filter)), onclick: () => { open = !open; ioc.layerPanel.draw(); } },
-          ioc.icon("chevron"), el("span", {}, ioc.text("live")), el("span", { class: "quiet figures" }, `${on}/${members.length}`)),
+          ioc.icon("chevron"), el("span", {}, ioc.text(ioc.replay.isOn() ? "replay" : "live")), el("span", { class: "quiet figures" }, `${on}/${members.length}`)),
         ioc.layerPanel.switchOf(ioc.text("live"), on > 0, turn, on > 0 && on < members.length)),
       open || filter ? members.map(row) : null);
   }

@@ -8,19 +8,24 @@
 
   function element() {
     const { connection, since } = ioc.live.state();
+    if (ioc.replay?.isOn()) return replayed();
     const said = connection === "lost" ? ioc.text("live_lost_short", { time: clock(since) }) : ioc.text(connection === "live" ? "live" : "live_starting");
     return el("span", { id: "live-sign", role: "status", "data-state": connection, title: ioc.text(`live_${connection}_long`, { time: since ? clock(since) : "" }) }, el("i", { "aria-hidden": "true" }), said);
   }
 
+  /** What is shown is not what is now; it changes too often to be read out each time. */
+  const replayed = () => el("span", { id: "live-sign", "data-state": "replay", title: ioc.text("replay_long") }, el("i", { "aria-hidden": "true" }), ioc.text("replay_of", { time: ioc.clock(ioc.replay.now(), { year: false }) }));
+
   function draw() {
     const { connection, since } = ioc.live.state();
     document.getElementById("live-sign")?.replaceWith(element());
-    if (connection === "lost") ioc.banner.show("live_lost", "warn", ioc.text("live_lost", { time: clock(since) }));
+    if (connection === "lost" && !ioc.replay?.isOn()) ioc.banner.show("live_lost", "warn", ioc.text("live_lost", { time: clock(since) }));
     else ioc.banner.clear("live_lost");
   }
 
   function start() {
     ioc.on("live", draw);
+    ioc.on("replay", draw);
   }
 
   ioc.liveSign = { element, start };

@@ -181,10 +181,11 @@
       const [zoom, lat, lon] = location.hash.slice(1).split("/").map(Number);
       if (Number.isFinite(zoom) && Number.isFinite(lat) && Number.isFinite(lon)) leaflet.setView([lat, lon], zoom, { animate: false });
       else this.home(layers, { animate: false });
-      leaflet.on("moveend", () => {
-        const { lat: north, lng: east } = leaflet.getCenter();
-        history.replaceState(null, "", `#${leaflet.getZoom()}/${north.toFixed(5)}/${east.toFixed(5)}`);
-      });
+      leaflet.on("moveend", this.write);
+    },
+    write() {
+      const { lat, lng: lon } = leaflet.getCenter();
+      history.replaceState(null, "", `#${leaflet.getZoom()}/${lat.toFixed(5)}/${lon.toFixed(5)}${ioc.replayLink.mark()}`);
     },
     home(layers, options) {
       const whole = layers.find((entry) => entry.id === "district") || layers.find((entry) => entry.extent);

@@ -24,7 +24,8 @@
     document.getElementById("map-tools").setAttribute("aria-label", ioc.text("tools"));
     document.getElementById("map-tools").replaceChildren(
       el("div", { role: "toolbar", "aria-label": ioc.text("tools"), class: "tool-buttons" }, TOOLS.map((tool) =>
-        el("button", { type: "button", class: "icon-button", id: `tool-${tool.id}`, title: ioc.text(`tool_${tool.id}`), "aria-label": ioc.text(`tool_${tool.id}`), "aria-pressed": "false", onclick: () => choose(tool) }, ioc.icon(`tool_${tool.id}`)))),
+        el("button", { type: "button", class: "icon-button", id: `tool-${tool.id}`, title: ioc.text(`tool_${tool.id}`), "aria-label": ioc.text(`tool_${tool.id}`), "aria-pressed": "false", onclick: () => choose(tool) }, ioc.icon(`tool_${tool.id}`))),
+        el("button", { type: "button", class: "icon-button", id: "tool-replay", title: `${ioc.text("replay_open")} (T)`, "aria-label": ioc.text("replay_open"), "aria-keyshortcuts": "t", "aria-pressed": String(ioc.replay.isOn()), onclick: () => ioc.replayPanel.open() }, ioc.icon("tool_replay"))),
       el("div", { id: "tool-hint", hidden: true }, el("b", { id: "tool-measure", class: "figures" }), el("span", { class: "quiet" })));
     if (chosen) say(chosen, []);
     press();

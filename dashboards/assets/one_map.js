@@ -50,7 +50,7 @@
     ioc.panelFocus.start();
     ioc.liveSign.start();
     ioc.livePanel.start();
-    ioc.liveMap.start();
+    ioc.liveMap.start().then(ioc.replayPanel.start);
     ioc.stationCard.start();
     document.getElementById("map-loading").remove();
   }

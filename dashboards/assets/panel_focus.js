@@ -11,6 +11,7 @@
     "view-panel": "close-views",
     "grid-check": "close-grid-check",
     "edit-panel": "close-edit",
+    "replay-panel": "replay-close",
   };
   const open = new Map(); // panel → where the focus was when it opened, the last opened last
   let focused = null;

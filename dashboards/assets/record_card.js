@@ -104,7 +104,7 @@
     return root().replaceChildren(
       el("div", { class: "panel-head" },
         el("div", { class: "record-title" },
-          el("p", { class: "quiet" }, layer || feature?.live ? ioc.named(layer || feature.layer_title, "title") : shown.state === "problem" ? "" : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null),
+          el("p", { class: "quiet" }, layer || feature?.live ? ioc.named(layer || feature.layer_title, "title") : shown.state === "problem" ? "" : ioc.text("record"), shown.moment ? ` · ${ioc.text("swipe_then", { time: ioc.clock(shown.moment) })}` : "", layer?.synthetic ? el("span", { class: "tag" }, ioc.text("demo")) : null, ioc.replay.isOn() && (feature?.live || ioc.stationCard.keyOf(feature)) ? el("span", { class: "tag replayed" }, ioc.text("replay")) : null),
           el("h2", {}, feature ? feature.title || feature.id : words())),
         ioc.layerPanel.iconButton("close", ioc.text("record_close"), close, { id: "close-record" })),
       ...(feature ? [shown.found.length > 1 ? list() : null, record(feature)].filter(Boolean) : [shown.problem ? ioc.service.note(shown.problem, shown.again) : el("p", { class: "empty", role: "status" })]),

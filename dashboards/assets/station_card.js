@@ -9,12 +9,14 @@
   const RAIN_NEAR = 3000; // a gauge so far away still says whether it rained here
   const MOST_NEIGHBOURS = 8;
   const REFRESH_MS = 10000; // ages and neighbours
+  const MOST_BEHIND_MS = 3600e3; // of a course's end behind the moment that the map shows
   const RAIN = /^(DRP|PN\d+|P1)$/; // of SL 651-2014: rain of an interval, which adds up
   const ELEVATION = /^(Z[A-Z]?\d?|PPUPZ|PPDWZ)$/; // levels above a datum, not depths
   const TRENDS = { "-1": ["↓", "falling"], 0: ["→", "steady"], 1: ["↑", "rising"] };
   const AGES = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const QUALITIES = ["B", "C", "D", "F", "M", "S", "T"]; // flags of HJ 212-2017
 
+  let played = false;
   let shown = { key: null, span: "day" }; // the station whose card is open, and what of it is drawn
 
   const layerOf = (topic) => ioc.liveMap.layers().find((layer) => layer.topic === topic);
@@ -53,7 +55,7 @@
   }
 
   function ageOf(at) {
-    const seconds = Math.max(0, (Date.now() - Date.parse(at)) / 1000);
+    const seconds = Math.max(0, (ioc.replay.now() - Date.parse(at)) / 1000);
     const [unit, size] = AGES.find(([, one]) => seconds >= one) || AGES[3];
     return new Intl.RelativeTimeFormat(ioc.memory.language).format(-Math.floor(seconds / size), unit);
   }
@@ -139,10 +141,10 @@
   async function ask() {
     const own = shown;
     const item = charted();
-    const end = Date.now();
+    const end = ioc.replay.now();
     const begin = end - SPANS[own.span] * 86400e3;
     const times = { from: new Date(begin).toISOString(), to: new Date(end).toISOString() };
-    const asked = `${shown.series} ${own.span}`;
+    const asked = `${shown.series} ${own.span} ${end}`;
     own.asked = asked;
     const series = (one, more) => ioc.service.get(`/stations/${encodeURIComponent(one.station || one.device)}/series?${queryOf(one, { ...times, ...more })}`);
     const rainy = rainOf();
@@ -221,12 +223,12 @@
 
   /** Items have changed: the card follows with what it shows of them. */
   function changed(layer, keys) {
-    if (!document.getElementById("station-card")) {
-      if (layer.topic === "reading" && keys.has(keyOf(ioc.recordCard.chosen()))) ioc.recordCard.redraw();
+    if (!isShown()) {
+      if (layer.topic === "reading" && (keys.has(shown.key) || keys.has(keyOf(ioc.recordCard.chosen())))) ioc.recordCard.redraw();
       return;
     }
     if (layer.topic === "alarm") refresh("station-alarms", alarms);
-    if (layer.topic !== "reading" || !keys.has(shown.key) || !itemsOf(shown.key).length) return;
+    if (layer.topic !== "reading" || !keys.has(shown.key)) return;
     refresh("live-values", values);
     const item = charted();
     if (shown.chart && shown.answers.item && seriesOf(item) === seriesOf(shown.answers.item) && !shown.answers.hanging) {
@@ -236,13 +238,26 @@
     }
   }
 
+  const isShown = () => document.getElementById("station-card") && itemsOf(shown.key).length > 0;
+
+  /** The map shows another moment: ages count up to it, and so does the course. */
+  function moved({ playing }) {
+    const stopped = played && !playing;
+    played = playing;
+    if (!isShown()) return;
+    refresh("live-values", values);
+    const behind = ioc.replay.now() - shown.answers?.end;
+    if (stopped || behind < 0 || behind > MOST_BEHIND_MS) ask();
+  }
+
   function start() {
     setInterval(() => {
-      if (!document.getElementById("station-card") || document.hidden || !itemsOf(shown.key).length) return;
+      if (document.hidden || !isShown()) return;
       refresh("live-values", values);
       // Not under somebody's hands: who is choosing a neighbour would lose the place.
       if (!document.getElementById("station-neighbours")?.contains(document.activeElement)) refresh("station-neighbours", neighbours);
     }, REFRESH_MS);
+    ioc.on("replay", moved);
   }
 
   ioc.stationCard = { start, part, changed, keyOf };

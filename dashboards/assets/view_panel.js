@@ -112,7 +112,7 @@
     }
   }
 
-  const embedding = () => `<iframe src="${ioc.viewState.link()}&embed=1" width="800" height="600" style="border:0" title="${document.title}"></iframe>`;
+  const embedding = () => `<iframe src="${location.origin}/?view=${ioc.viewState.current()}&embed=1" width="800" height="600" style="border:0" title="${document.title}"></iframe>`;
 
   function start() {
     buildButton();

@@ -91,7 +91,7 @@
     else remember(state, layers);
     const address = new URL(location.href);
     address.searchParams.delete("view");
-    if (state?.place) address.hash = `#${state.place.zoom}/${state.place.lat}/${state.place.lon}`;
+    if (state?.place) address.hash = `#${state.place.zoom}/${state.place.lat}/${state.place.lon}${/\/@.*$/.exec(location.hash)?.[0] ?? ""}`;
     history.replaceState(null, "", address);
     return state;
   }
@@ -115,7 +115,7 @@
     if (state?.selected && ioc.layers.find(state.selected.layer)) ioc.recordCard.open(state.selected.layer, state.selected.id, "", null);
   }
 
-  const link = () => `${location.origin}/?view=${current()}`;
+  const link = () => `${location.origin}/?view=${current()}${ioc.replayLink.mark() && `#${ioc.replayLink.mark()}`}`;
 
   ioc.viewState = { current, read, fromAddress, themeOfAddress, show, select, link };
 })();

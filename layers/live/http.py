@@ -1,4 +1,4 @@
-"""GET /live, /live/snapshot and /live/moment: what happens now and what was, as the viewer may see it."""
+"""GET /live, /live/snapshot, /live/moment, /live/timeline: what happens and what was, as one may see it."""
 
 import gzip
 from collections import Counter
@@ -20,6 +20,7 @@ from layers.live.hub import LiveHub
 from layers.live.live_layer import live_layers
 from layers.live.snapshot import Topics
 from layers.live.stream import LiveResponse, LiveStream
+from layers.live.timeline import past, span_of, timeline
 from layers.moment import read_moment
 from layers.tile_endpoint import ViewerOf
 
@@ -29,6 +30,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 # A proxy that gathers an answer before passing it on would hold events back.
 UNBUFFERED = {**NO_STORE, "X-Accel-Buffering": "no"}
 Theme = Literal["night", "day", "print"]
+Moment = Annotated[str, Query(max_length=60)]
 AREA = r"^(\d{6}|\d{9}|\d{12}|\d{15})?$"
 
 
@@ -104,15 +106,26 @@ def live_router(
     @routes.get("/live/moment")
     async def moment(
         request: Request,
-        at: Annotated[str, Query(max_length=60)],
+        at: Moment,
         topics_: Annotated[str, Query(alias="topics", max_length=200)],
         area: Annotated[str, Query(pattern=AREA)] = "",
     ) -> Response:
         """The state of topics at an earlier moment, as far as readings and steps of then are kept."""
         wanted = [topic for topic in _wanted(topics, topics_) if topics.has_past(topic)]
-        found = await topics.items(store, viewer_of(request), wanted, area, read_moment(at))
+        found = await topics.items(store, viewer_of(request), wanted, area, past(read_moment(at)))
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
         return await run_in_threadpool(_compressed, request, f'{{"topics":{{{items}}}}}')
+
+    @routes.get("/live/timeline")
+    async def when(
+        request: Request,
+        begin: Annotated[Moment, Query(alias="from")],
+        end: Annotated[Moment, Query(alias="to")],
+    ) -> JSONResponse:
+        """Rain and alarms of a span in at most a hundred slots, and from when on moments are kept."""
+        span = span_of(past(read_moment(begin)), past(read_moment(end)))
+        found = await timeline(store, viewer_of(request), span)
+        return JSONResponse(found, headers=NO_STORE)
 
     return routes
 

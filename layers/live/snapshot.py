@@ -2,10 +2,11 @@
 
 A topic is a file, ``topics/<topic>.sql``. The query gives one column, the items as the topic's events have
 them (JSON, without ``r``), under row-level security; ``%(area)s`` is the area code of the items wanted, ''
-for all. ``moments/<topic>.sql`` gives them as they were at ``%(at)s``.
+for all. Items as they were at a moment, ``%(at)s``, are given by ``moments/<topic>.sql``, or by the topic's
+own query where that names the moment, which is NULL for now.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +24,8 @@ class Topics:
 
     def __init__(self, folder: Path = TOPICS) -> None:
         self._queries = _read(folder)
-        self._moments = _read(folder.with_name("moments"))
+        own = {topic: query for topic, query in self._queries.items() if "%(at)s" in query}
+        self._moments = own | _read(folder.with_name("moments"))
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._queries
@@ -44,7 +46,7 @@ class Topics:
         return [f"[{rows[0][0]}]" for rows in await store.read(viewer, statements)] if statements else []
 
 
-def _read(folder: Path) -> Mapping[str, str]:
+def _read(folder: Path) -> dict[str, str]:
     return {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql"))}
 
 

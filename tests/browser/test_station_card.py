@@ -1,10 +1,12 @@
-"""The card of a station: what it measures now, its alarms, its course with limits and rain, neighbours."""
+"""The card of a station: what it measures now, its alarms, its course with limits and rain; replayed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import Page
 
 from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake
@@ -33,6 +35,15 @@ DRAWN_ALARM = """name => ioc.liveMap.map()?.queryRenderedFeatures()
     .some((feature) => feature.source === "live_alarm" && feature.properties.place === name)"""
 HIGHEST = """Math.min(...[...document.querySelectorAll(".station-drawing polyline.course")]
     .flatMap((line) => [...line.points].map((point) => point.y)))"""
+DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
+LEVEL = """[...ioc.liveMap.items("live_reading")?.features.values() ?? []]
+    .flatMap((series) => [...series.values()])
+    .find((item) => item.device === device && item.metric === "Z")?.value"""
+ALARM_NOW = """
+    SELECT ioc.tell('alarm', jsonb_build_array(jsonb_build_object('r', jsonb_build_array(dataset_id, 1, ''),
+        'id', 1000000000, 'state', 'raised', 'severity', 1, 'title_zh', '新告警', 'lon', 114.3, 'lat', 30.5)))
+    FROM ioc.device LIMIT 1
+"""
 WARNING = """document.querySelector(".station-drawing .limit[data-level=warning]").y1.baseVal.value"""
 
 
@@ -82,7 +93,7 @@ def lake(server: RunningServer, intake: Intake) -> Lake:
 
 
 def test_a_station_says_what_it_measures_and_how_it_came_to_that(
-    open_map: OpenMap, intake: Intake, lake: Lake
+    open_map: OpenMap, server: RunningServer, intake: Intake, lake: Lake
 ) -> None:
     page = open_map("admin")
     page.wait_for_selector("#live-sign[data-state=live]")
@@ -134,3 +145,47 @@ def test_a_station_says_what_it_measures_and_how_it_came_to_that(
     card.locator("#station-neighbours button", has_text=lake.name).click()
     card.locator("h2", has_text=lake.name).wait_for()
     card.locator("[data-field=datum]").wait_for()
+    the_past_is_replayed(page, server, intake, lake)
+
+
+def the_past_is_replayed(page: Page, server: RunningServer, intake: Intake, lake: Lake) -> None:
+    """The card shows the moment and not what comes meanwhile; that is told, and one click away."""
+    peak = (NOW - timedelta(minutes=360)).astimezone(DISTRICT_TIME)
+    first = page.locator("#live-values li").first
+    page.keyboard.press("t")
+    page.locator("body[data-replay] #replay-panel").wait_for()
+    page.fill("#replay-at", f"{peak:%Y-%m-%dT%H:%M}")
+    first.locator("b", has_text=f"{lake.warning + 0.05:.2f}").wait_for()
+    assert first.get_attribute("data-level") == "warning"
+    assert (
+        first.locator("time").get_attribute("datetime") == f"{peak.astimezone(UTC):%Y-%m-%dT%H:%M:%S}+00:00"
+    )
+    assert page.inner_text("#live-sign") == f"回放 {peak:%m/%d %H:%M}"
+    assert page.evaluate("location.hash").endswith(f"/@{peak:%Y-%m-%dT%H:%M}")
+    page.wait_for_function("document.querySelectorAll('#replay-drawing rect.rain').length > 0")
+
+    link = page.url
+    page.locator("#replay-forward").click()
+    first.locator("[data-level=warning]").wait_for(state="detached")
+    page.goto("about:blank")
+    page.goto(link)
+    page.locator("#live-sign", has_text=f"回放 {peak:%m/%d %H:%M}").wait_for()
+    page.wait_for_function(
+        f"(device) => {LEVEL} === {lake.warning + 0.05} && ioc.live.state().connection === 'live'",
+        arg=lake.device,
+    )
+
+    with server.store.owner_connection() as connection:
+        connection.execute(ALARM_NOW)
+    page.locator("#replay-alarms", has_text="现在有 1 条新告警").wait_for()
+    page.keyboard.press("Space")
+    page.wait_for_function(f"(device) => {LEVEL} < {lake.warning}", arg=lake.device)
+    assert page.evaluate("ioc.replay.state().playing")
+    page.evaluate("window.sameDocument = true")
+    intake.take([Reading(lake.device, "Z", datetime.now(UTC), lake.guard - 0.21)])
+    page.locator("#replay-alarms button").click()
+    page.wait_for_selector("#live-sign[data-state=live]")
+    page.wait_for_function(f"(device) => {LEVEL} === {lake.guard - 0.21}", arg=lake.device)
+    assert page.locator("#replay-panel, #replay-mark, #replay-alarms").filter(visible=True).count() == 0
+    assert "@" not in page.url
+    assert page.evaluate("window.sameDocument")

@@ -12,6 +12,7 @@ from etl.feeds.reading import Position, Reading
 from geodata.store import Store
 from geodata.viewer import Viewer, resolve_viewer
 from layers.live.snapshot import Topics
+from layers.live.timeline import NoSuchTimeError, Span, past, span_of, timeline
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 OPEN_ALARM = """
@@ -54,6 +55,21 @@ def state(store: Store, viewer: Viewer, topic: str, minutes: float) -> list[dict
         return found
 
     return json.loads(asyncio.run(read())[0])
+
+
+def slots(store: Store, viewer: Viewer, span: Span) -> dict[int, list[Any]]:
+    """The slots of a timeline in which anything happened, by their number."""
+
+    async def read() -> dict[str, Any]:
+        opened = Store(store.app_url, store.owner_url)
+        found = await timeline(opened, viewer, span)
+        await opened.close()
+        return found
+
+    found = asyncio.run(read())
+    assert found["kept"]["reading"] < NOW.isoformat()
+    assert len(found["slots"]) == (span.end - span.begin) / span.step
+    return {number: slot for number, slot in enumerate(found["slots"]) if slot != [None, 0, 0]}
 
 
 @pytest.fixture
@@ -111,3 +127,40 @@ def test_each_topic_is_as_it_was(demo_store: Store, gauge: str) -> None:
     assert then("case", -14, "state", "overdue", "open") == [("pending_handle", True, True)]
     assert then("case", -2, "code") == []
     assert then("situation", -9, "id") == []
+
+
+def test_a_timeline_shows_when_it_rained_and_alarms_were_open(demo_store: Store, gauge: str) -> None:
+    everybody, nobody = account(demo_store, "everybody", ["*"]), account(demo_store, "no area", [])
+    with demo_store.owner_connection() as connection:
+        row = connection.execute("SELECT min(code) FROM ioc.device WHERE device_type = '雨量计'").fetchone()
+        assert row is not None
+        connection.execute(OPEN_ALARM, {"raised": at(-40), "cleared": at(-5)})
+    intake = Intake(demo_store.app_url)
+    rain = ((row[0], -60, 3.0), (gauge, -60, 4.5), (gauge, -61, 0.0), (row[0], -20, 2.0))
+    intake.take([Reading(device, "PN05", at(minutes), depth) for device, minutes, depth in rain])
+    intake.close()
+
+    span = span_of(at(-300), at(0))
+
+    def slot(minutes: float) -> int:
+        return (at(minutes) - span.begin) // span.step
+
+    expected = {number: [None, 1, 0] for number in range(slot(-40), slot(-5) + 1)}
+    expected[slot(-40)][2] = 1
+    expected |= {slot(-60): [4.5, 0, 0], slot(-20): [2.0, 1, 0]}
+    expected |= {} if slot(-61) == slot(-60) else {slot(-61): [0.0, 0, 0]}
+    assert slots(demo_store, everybody, span) == expected
+    assert slots(demo_store, nobody, span) == {}
+
+    days = span_of(at(-72 * 60), at(0))
+    assert days.step == timedelta(hours=1)
+    fallen = [slot[0] for slot in slots(demo_store, everybody, days).values() if slot[0]]
+    # An hour's rain is of one gauge, the wettest: of two hours 4.5 and 2.0, of one 3.0 + 2.0.
+    assert sum(fallen) == (5.0 if at(-60).hour == at(-20).hour else 6.5)
+
+    for begin, end in ((0, 0), (10, 0), (-60 * 24 * 101, 0)):
+        with pytest.raises(NoSuchTimeError):
+            span_of(at(begin), at(end))
+    for moment in (at(60 * 24), datetime(1999, 12, 31, tzinfo=UTC)):
+        with pytest.raises(NoSuchTimeError):
+            past(moment)
