@@ -7,25 +7,28 @@
   const FOOT = 30;
   const BAR = 140; // pixels, the longest scale bar
 
-  /** The GL canvas in one frame with its drawing: WebGL forgets what it drew once the frame is over. */
-  function drawnCanvas() {
+  /** A map's canvas in one frame with its drawing: WebGL forgets what it drew once the frame is over. */
+  function drawnCanvas(map) {
     return new Promise((resolve) => {
-      ioc.map.once("render", () => {
-        const source = ioc.map.getCanvas();
+      map.once("render", () => {
+        const source = map.getCanvas();
         const copy = document.createElement("canvas");
         copy.width = source.width;
         copy.height = source.height;
         copy.getContext("2d").drawImage(source, 0, 0);
         resolve({ copy, frame: source.getBoundingClientRect() });
       });
-      ioc.map.triggerRepaint();
+      map.triggerRepaint();
     });
   }
 
+  /** The ground, and what happens now over it. */
+  const drawnCanvases = () => Promise.all([ioc.map, ioc.liveMap.map()].filter(Boolean).map(drawnCanvas));
+
   async function canvas() {
-    const { copy, frame } = await drawnCanvas();
+    const drawn = await drawnCanvases();
     const view = ioc.leaflet.getContainer().getBoundingClientRect();
-    const scale = copy.width / frame.width;
+    const scale = drawn[0].copy.width / drawn[0].frame.width;
     const picture = document.createElement("canvas");
     picture.width = Math.round(view.width * scale);
     picture.height = Math.round((view.height + HEAD + FOOT) * scale);
@@ -37,7 +40,7 @@
     pen.beginPath();
     pen.rect(0, HEAD, view.width, view.height);
     pen.clip();
-    pen.drawImage(copy, frame.x - view.x, frame.y - view.y + HEAD, frame.width, frame.height);
+    for (const { copy, frame } of drawn) pen.drawImage(copy, frame.x - view.x, frame.y - view.y + HEAD, frame.width, frame.height);
     pen.restore();
     head(pen, view.width);
     foot(pen, view.width, view.height + HEAD);
@@ -55,8 +58,17 @@
 
   function head(pen, width) {
     write(pen, `${ioc.named(ioc.page.settings, "district")} ${ioc.text("product")}`, MARGIN, HEAD / 2, 17, "ink");
-    const titles = ioc.layers.all().filter((layer) => ioc.layers.isOn(layer.id) && !ioc.mapStyle.isBase(layer)).map((layer) => ioc.named(layer, "title"));
+    const ground = ioc.layers.all().filter((layer) => ioc.layers.isOn(layer.id) && !ioc.mapStyle.isBase(layer));
+    const titles = [...liveLayers(), ...ground].map((layer) => ioc.named(layer, "title"));
     write(pen, titles.slice(0, 6).join(" · "), width - MARGIN, HEAD / 2, 12, "ink-soft", "right");
+  }
+
+  const liveLayers = () => (ioc.liveMap.map() ? ioc.liveMap.layers().filter((layer) => ioc.liveMap.isOn(layer.id)) : []);
+
+  /** The day; with what happens now, the minute as well. */
+  function written(moment) {
+    const day = { timeZone: "Asia/Shanghai", year: "numeric", month: "2-digit", day: "2-digit" };
+    return moment.toLocaleString("zh-CN", liveLayers().length ? { ...day, hour: "2-digit", minute: "2-digit" } : day);
   }
 
   function foot(pen, width, top) {
@@ -72,9 +84,8 @@
     pen.stroke();
     write(pen, bar.metres >= 1000 ? `${bar.metres / 1000} km` : `${bar.metres} m`, MARGIN + bar.pixels + 8, middle, 12, "ink-soft");
     const { review_number: number, synthetic } = ioc.page.settings;
-    const date = new Date().toLocaleDateString("zh-CN", { timeZone: "Asia/Shanghai", year: "numeric", month: "2-digit", day: "2-digit" });
     const review = number ? ioc.text("review", { number }) : ioc.text("no_review");
-    const used = write(pen, `CGCS2000 · ${date} · ${review}`, width - MARGIN, middle, 12, "ink-soft", "right");
+    const used = write(pen, `CGCS2000 · ${written(new Date())} · ${review}`, width - MARGIN, middle, 12, "ink-soft", "right");
     if (synthetic) write(pen, ioc.text("demo"), width - MARGIN - used - 16, middle, 13, "warn", "right");
   }
 

@@ -77,6 +77,7 @@
     ioc.leaflet.off("move zoomend resize", clip);
     layer.remove();
     layer = null;
+    clipLive();
     for (const id of ["swipe-bar", "swipe-note"]) document.getElementById(id).remove();
   }
 
@@ -116,6 +117,18 @@
     const node = document.getElementById("swipe-bar");
     node.style.left = `${share * 100}%`;
     node.setAttribute("aria-valuenow", Math.round(share * 100));
+    clipLive();
+  }
+
+  /** What happens now is no part of a side that shows an earlier moment. */
+  function clipLive() {
+    const live = ioc.leaflet.getPane("live");
+    if (!live) return;
+    const size = ioc.leaflet.getSize();
+    const edge = size.x * share;
+    const from = ioc.leaflet.containerPointToLayerPoint([compared.left ? edge : 0, 0]);
+    const to = ioc.leaflet.containerPointToLayerPoint([compared.right ? edge : size.x, size.y]);
+    live.style.clip = compared.left || compared.right ? `rect(${from.y}px, ${Math.max(from.x, to.x)}px, ${to.y}px, ${from.x}px)` : "";
   }
 
   /** Says on each side what it shows. */
@@ -168,6 +181,7 @@
 
   function start() {
     ioc.on("layers", refresh);
+    ioc.on("live-items", clipLive);
     ioc.on("language", () => layer && label());
   }
 

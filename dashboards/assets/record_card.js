@@ -178,8 +178,11 @@
     return { bbox, lon: bbox[0], lat: bbox[1], zoom: 19 };
   }
 
+  /** Opens what happens now at a place; a side that shows an earlier moment has none of it. */
+  const clickLive = ({ latlng, containerPoint }) => !ioc.mapSwipe.sideOf(containerPoint.x).at && ioc.liveCard.click(latlng);
+
   function start() {
-    ioc.leaflet.on("click", (event) => ioc.drawing.active() || ioc.liveCard.click(event.latlng) || identify(event.latlng, event.containerPoint));
+    ioc.leaflet.on("click", (event) => ioc.drawing.active() || clickLive(event) || identify(event.latlng, event.containerPoint));
     ioc.leaflet.getContainer().addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.target !== event.currentTarget || ioc.drawing.active()) return;
       identify(ioc.leaflet.getCenter(), ioc.leaflet.getSize().divideBy(2));

@@ -18,7 +18,7 @@
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   }
 
-  /** What is seen now: layers, opacity, filters, order, variants, theme, place and the chosen feature. */
+  /** What is seen now: layers, live layers, opacity, filters, order, variants, theme, place and the chosen feature. */
   function current() {
     const { lat, lng } = ioc.leaflet.getCenter();
     const on = ioc.layers.all().filter((layer) => ioc.layers.isOn(layer.id)).map((layer) => layer.id);
@@ -31,7 +31,7 @@
     return `${VERSION}.${pack(state)}`;
   }
 
-  const KEPT = { o: "opacity", f: "filters", r: "order", v: "variants" };
+  const KEPT = { o: "opacity", f: "filters", r: "order", v: "variants", n: "live" };
 
   /** The state in a text; null for anything that is not one. */
   function read(text) {
@@ -57,6 +57,7 @@
       filters: Object.fromEntries(entries(state.f, Array.isArray)),
       order: Array.isArray(state.r) ? state.r.filter(isId) : [],
       variants: Object.fromEntries(entries(state.v, (part) => typeof part === "string")),
+      live: Object.fromEntries(entries(state.n, (part) => typeof part === "boolean")),
       base: isId(state.b) ? state.b : "",
       swipe: isObject(state.w) ? soundSwipe(state.w) : null,
       selected: selected ? { layer: state.s[0], id: state.s[1] } : null,
@@ -77,8 +78,8 @@
   /** Takes a state over into what the page remembers; layers that are not named are off. */
   function remember(state, layers) {
     const on = Object.fromEntries(layers.map((layer) => [layer.id, state.layers.includes(layer.id)]));
-    const { opacity, filters, order, variants, base } = state;
-    ioc.remember({ layers: on, opacity, filters, order, variants, base });
+    const { opacity, filters, order, variants, live, base } = state;
+    ioc.remember({ layers: on, opacity, filters, order, variants, live, base });
     ioc.filters.keepSound();
   }
 
@@ -106,6 +107,7 @@
     remember(state, ioc.layers.all());
     if (state.theme && state.theme !== ioc.memory.theme) ioc.applyTheme(state.theme);
     else ioc.layers.changed();
+    ioc.liveMap.turn(state.live);
     if (state.place) ioc.leaflet.setView([state.place.lat, state.place.lon], state.place.zoom);
     ioc.mapSwipe.restore(state.swipe);
     select(state);

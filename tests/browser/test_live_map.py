@@ -19,6 +19,13 @@ SHOWN = """[...new Set(ioc.liveMap.map().queryRenderedFeatures()
 """Vehicles that are on the screen."""
 DRAWN = "new Promise((ready) => { ioc.map.once('idle', ready); ioc.map.triggerRepaint(); })"
 
+PICTURED = """(async () => {
+    const canvas = await ioc.mapPicture.canvas();
+    const data = canvas.getContext("2d").getImageData(canvas.width / 2 - 200, canvas.height / 2 - 200, 400, 400).data;
+    return [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].join();
+})()"""
+"""A digest of the middle of the picture one copies."""
+
 
 class Town:
     """Tells of vehicles of the demo, whose dataset everybody here may see."""
@@ -73,8 +80,10 @@ def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: An
     town.tell(("V2", LON + 0.002, LAT))
     page.locator("#record-card [data-field=at] dd").wait_for()
 
+    pictured = page.evaluate(PICTURED)
     page.locator("[data-live-layer=live_vehicle] input[role=switch]").set_checked(False)
     page.wait_for_function(f"{SHOWN}.length === 0")
+    assert page.evaluate(PICTURED) != pictured
     page.locator("[data-live-layer=live_vehicle] input[role=switch]").set_checked(True)
     page.wait_for_function(f"{SHOWN}.length === 2")
 

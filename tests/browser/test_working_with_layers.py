@@ -186,6 +186,7 @@ def test_a_link_restores_view_layers_filter_and_selection(
     look(page, sewer[1], sewer[2], 18)
     filter_pipes(page)
     turn(page, "facility", False)
+    page.locator("[data-live-layer=live_vehicle] input[role=switch]").set_checked(False)
     click_on(page, sewer[1], sewer[2])
     page.wait_for_function("ioc.recordCard.chosen()?.record")
     title = page.locator("#record-card h2").inner_text()
@@ -196,6 +197,8 @@ def test_a_link_restores_view_layers_filter_and_selection(
     expect(other.locator("#record-card h2")).to_have_text(title)
     expect(other.locator("[data-filtered=pipe_segment]")).to_have_count(1)
     expect(other.locator("[data-layer=facility] input[role=switch]")).not_to_be_checked()
+    expect(other.locator("[data-live-layer=live_vehicle] input[role=switch]")).not_to_be_checked()
+    expect(other.locator("[data-live-layer=live_alarm] input[role=switch]")).to_be_checked()
     found = other.evaluate("[ioc.leaflet.getCenter().lng, ioc.leaflet.getCenter().lat]")
     assert found == pytest.approx([centre["lng"], centre["lat"]], abs=1e-5)
     assert {pipe["properties"]["subclass"] for pipe in drawn(other, "pipe_segment")} == {"WS"}
@@ -314,3 +317,7 @@ def test_two_dates_lie_side_by_side_and_in_the_link(open_map: OpenMap) -> None:
     assert "component" in state["layers"]
     assert page.evaluate("ioc.mapSwipe.sideOf(9999)")["at"] == state["right"]
     assert page.evaluate("ioc.mapSwipe.sideOf(1)")["at"] == ""
+    # What happens now lies on the side of now alone.
+    page.wait_for_function("ioc.leaflet.getPane('live')?.style.clip.startsWith('rect')")
+    page.locator("#swipe-right-at").select_option("")
+    page.wait_for_function("!ioc.leaflet.getPane('live').style.clip")
