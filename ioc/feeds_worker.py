@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -95,7 +96,7 @@ class FeedDoors:
         self._settings = settings
         self._web = web
         self._intake = Intake(store.app_url, AlarmJudge(), settings.readings_kept_days)
-        self._sweep = AlarmSweep()
+        self._sweep = AlarmSweep(listening=datetime.now(UTC))
         self._handing_in = ThreadPoolExecutor(1, thread_name_prefix="handing in")
         self._tallies = {name: DoorTally(name) for name in (*IDLE_SECONDS, "mqtt")}
         self._gateways = {name: self._gateway(name, begin) for name, begin in self._conversations().items()}

@@ -1,6 +1,8 @@
 """``ioc up``: the store, the demo district if asked for, and the web server, until Ctrl-C."""
 
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +19,7 @@ from ioc.demo_district import ensure_demo_district
 from ioc.feeds_worker import feeds_beside
 from ioc.loading_worker import worker_beside
 from ioc.settings import Settings
-from ioc.simulation.command import NO_SCENARIO, simulation_beside
+from ioc.simulation.command import NO_SCENARIO, ensure_past, simulation_beside
 from ioc.simulation.scenario import scenario as known_scenario
 from ioc.web import create_app
 
@@ -53,6 +55,8 @@ def run_up(settings: Settings, demo_scale: float | None, scenario: str = NO_SCEN
     Raises:
         UserError: the port is taken, or the database or a demo file stands in the way.
     """
+    # Whatever ends the program ends what it started: the web server raises the signal again when it is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     console = Console(highlight=False)
     played = demo_scale is not None and scenario != NO_SCENARIO
     if played:
@@ -61,6 +65,9 @@ def run_up(settings: Settings, demo_scale: float | None, scenario: str = NO_SCEN
         listener = stack.enter_context(_listening(settings.host, settings.port))
         store = stack.enter_context(open_store(settings, keep_running=True))
         sign_ins = _demo(settings, store, demo_scale, console) if demo_scale else []
+        if played:
+            with console.status("演示观测 a day and a half of readings"):
+                ensure_past(store, settings, scenario)
         store.check_rights_bind()
         address = f"http://{settings.host}:{listener.getsockname()[1]}/"
         if settings.loads_here:

@@ -1,7 +1,7 @@
 """Readings judged as they come in, and what is judged kept: inside the transaction that stores them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from etl.feeds.reading import ReadingBatch
 
 WATCHES = "SELECT * FROM ioc.alarm_watches(%s)"
 KEEP_WATCHES = "SELECT ioc.keep_alarm_watches(%s)"
-SET_ALARMS = "SELECT ioc.set_alarms(%s)"
+SET_ALARMS = "SELECT ioc.set_alarms(%s, %s)"
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 Key = tuple[int, str]
@@ -60,17 +60,26 @@ class Judged:
 
 
 class AlarmJudge:
-    """Judges batches of readings against the rules that look at each reading by itself."""
+    """Judges batches of readings against the rules that look at each reading by itself.
 
-    def __init__(self, rules: Mapping[str, AlarmRule] | None = None) -> None:
+    Args:
+        clock: tells the moment as of which alarms are raised and cleared; without it that is now.
+    """
+
+    def __init__(
+        self, rules: Mapping[str, AlarmRule] | None = None, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self._limits = Limits(packaged_rules() if rules is None else rules)
+        self._clock = clock
 
     def judge(self, connection: Connection[Any], batch: ReadingBatch) -> None:
         """Raise, change and clear alarms by these readings; ``latest`` knows them already.
 
         Readings older than what a series was judged by change nothing.
         """
-        table = self._limits.table(connection, datetime.now(BEIJING).date(), at_once=True)
+        moment = self._clock() if self._clock else None
+        today = (moment or datetime.now(UTC)).astimezone(BEIJING).date()
+        table = self._limits.table(connection, today, at_once=True)
         reading, pair = table.pairs_of(batch.series)
         if not len(reading):
             return
@@ -81,7 +90,7 @@ class AlarmJudge:
         fresh = set(batch.series[batch.newest].tolist())
         wanted = np.isin(batch.series[reading], list(concerned & fresh))
         chosen = (reading[wanted], pair[wanted], entered[wanted], kept[wanted])
-        settle(connection, watches, _judged(table, batch, *chosen))
+        settle(connection, watches, _judged(table, batch, *chosen), moment)
 
 
 def graded(table: LimitTable, pair: npt.NDArray[np.intp], values: Floats) -> tuple[Grades, Grades]:
@@ -102,8 +111,16 @@ def read_watches(connection: Connection[Any], series: npt.NDArray[np.int32]) -> 
         }
 
 
-def settle(connection: Connection[Any], watches: Mapping[Key, _Kept], judged: Iterable[Judged]) -> None:
-    """Take values one after another, keep where the alarms then stand, and write what changed."""
+def settle(
+    connection: Connection[Any],
+    watches: Mapping[Key, _Kept],
+    judged: Iterable[Judged],
+    moment: datetime | None,
+) -> None:
+    """Take values one after another, keep where the alarms then stand, and write what changed.
+
+    Alarms are raised and cleared as of ``moment``; None is now.
+    """
     now = dict(watches)
     first, last = {}, {}
     for one in judged:
@@ -124,7 +141,7 @@ def settle(connection: Connection[Any], watches: Mapping[Key, _Kept], judged: It
         if kept.watch.grade != first[key]
     ]
     if changes:
-        connection.execute(SET_ALARMS, [json.dumps(changes)])
+        connection.execute(SET_ALARMS, [json.dumps(changes), moment])
 
 
 def _judged(

@@ -22,6 +22,7 @@ from ioc.settings import Settings, read_settings
 from ioc.simulation.case_report import CaseReporter
 from ioc.simulation.district import GAUGES, ROADS
 from ioc.simulation.fleet import Fleet
+from ioc.simulation.past import ensure_demo_past
 from ioc.simulation.play import CREW_KIND, INTERVALS, Doors, Player
 from ioc.simulation.roster import Devices, read_devices, read_roads
 from ioc.simulation.scenario import Scenario
@@ -45,6 +46,14 @@ def simulate(
     weather = scenario_of(scenario)
     with open_store(settings) as store:
         asyncio.run(_run(store, settings, weather, seed, stop_with_stdin))
+
+
+def ensure_past(store: Store, settings: Settings, scenario: str, seed: int = SEED) -> int:
+    """Fill a store that has never heard of its devices with a past; gives the number of readings kept."""
+    devices = read_devices(store, settings.district_projection)
+    return ensure_demo_past(
+        store, devices, scenario_of(scenario), _fleet(store, settings, devices, seed), seed
+    )
 
 
 @contextmanager

@@ -15,6 +15,8 @@ GAS, COVERS, AIR, QUALITY = "燃气泄漏监测仪", "井盖监测器", "空气�
 RIVER_BELOW_GUARD, LAKE_BELOW_GUARD = 1.2, 0.25
 """Normal level under the guard level, m."""
 RIVER_GAIN, LAKE_GAIN = 2.5, 6.0
+BEGIN_S = -36 * 3600.0
+LONGEST_STEP_S = 60.0
 BROKEN_PUMPS = 0.05
 HOLLOWS_FLOODED = 1.4
 """Centimetres on the road for each millimetre over what the drains hold, at the middle of the scale."""
@@ -29,13 +31,20 @@ class Measured:
 
 
 class District:
-    """All sensors. ``devices`` by kind; places in metres of the district's zone."""
+    """All sensors.
 
-    def __init__(self, devices: dict[str, Devices], scenario: Scenario, seed: int) -> None:
+    Args:
+        devices: by kind; places in metres of the district's zone.
+        begin_s: the time at which the district is dry and its life begins, seconds from the start.
+    """
+
+    def __init__(
+        self, devices: dict[str, Devices], scenario: Scenario, seed: int, begin_s: float = BEGIN_S
+    ) -> None:
         self._devices = devices
         self._scenario = scenario
         self._rng = np.random.default_rng(seed)
-        self._now = 0.0
+        self._now = begin_s
         places = [one.place[~np.isnan(one.place[:, 0])] for one in devices.values()]
         self._centre = np.vstack(places).mean(axis=0)
         # Gauges report what fell in each five minutes of the clock.
@@ -55,6 +64,11 @@ class District:
             drains.step(self._rain(kind, begin), seconds)
         self.pumps.step(self.drains[PUMPS].filling, seconds)
         self.levels.step(self._rain(LEVELS, begin), seconds)
+
+    def live_until(self, second: float) -> None:
+        """Let the time go on to a time from the start, in steps that the drains follow."""
+        while self._now < second:
+            self.step(min(LONGEST_STEP_S, second - self._now))
 
     def measured(self, kind: str) -> list[Measured]:
         """What every device of a kind measures now; gauges begin anew."""

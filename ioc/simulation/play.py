@@ -113,6 +113,8 @@ class Player:
 
     async def play(self, stopping: asyncio.Event) -> None:
         """Go on in real time until told to stop."""
+        await asyncio.to_thread(self._district.live_until, 0.0)
+        self._district.measured(kinds.GAUGES)  # What fell until now is not of the first report.
         began = asyncio.get_running_loop().time()
         step = 0
         while not stopping.is_set():
@@ -120,7 +122,9 @@ class Player:
             await asyncio.to_thread(self._advance)
             self._send_due(step * STEP_SECONDS, now)
             if self._cases:
-                await asyncio.to_thread(self._cases.step, STEP_SECONDS, self._flooded(), now)
+                await asyncio.to_thread(
+                    self._cases.step, STEP_SECONDS, flooded(self._district, self._devices), now
+                )
             step += 1
             pause = began + step * STEP_SECONDS - asyncio.get_running_loop().time()
             if pause > 0:
@@ -137,15 +141,8 @@ class Player:
     def _advance(self) -> None:
         self._district.step(STEP_SECONDS)
         if self._fleet:
-            for number, (x, y) in self._flooded().items():
-                self._fleet.send_to(number, x, y)
+            send_crews(self._fleet, self._district, self._devices)
             self._fleet.step(STEP_SECONDS)
-
-    def _flooded(self) -> dict[int, tuple[float, float]]:
-        if PLACES not in self._devices:
-            return {}
-        place = self._devices[PLACES].place
-        return {n: (place[n, 0], place[n, 1]) for n in self._district.flooded(CREWS_FROM_CM)}
 
     def _send_due(self, elapsed: float, now: datetime) -> None:
         if _passes(elapsed, GAUGE_SECONDS, now):
@@ -219,6 +216,20 @@ class Player:
         client.connect_async(address.hostname or "127.0.0.1", address.port or 1883)
         client.loop_start()
         return client
+
+
+def flooded(district: District, devices: Mapping[str, Devices]) -> dict[int, tuple[float, float]]:
+    """Places under so much water that crews come, by the number of their sensor, in metres of the zone."""
+    if PLACES not in devices:
+        return {}
+    place = devices[PLACES].place
+    return {n: (place[n, 0], place[n, 1]) for n in district.flooded(CREWS_FROM_CM)}
+
+
+def send_crews(fleet: Fleet, district: District, devices: Mapping[str, Devices]) -> None:
+    """Let crews drive to where water stands."""
+    for number, (x, y) in flooded(district, devices).items():
+        fleet.send_to(number, x, y)
 
 
 def _due(count: int, interval: float, elapsed: float) -> list[int]:

@@ -35,18 +35,22 @@ class Scenario:
     dust: float
     cases_per_hour: float
 
+    def under_way(self, second: float) -> bool:
+        """Whether a storm lasts, or its water still stands, at a time from the start."""
+        return self.rain_mm > 0 and (second / 60 - self.begins_min) % self.every_min < 1.6 * self.rain_min
+
     def share(self, minutes: float) -> float:
         """The part of a storm's rain that has fallen so many minutes after it began, 0 to 1."""
         return float(_fallen(np.clip(minutes / self.rain_min, 0.0, 1.0), self.peak))
 
     def rain(self, begin_s: float, end_s: float, places: Floats, centre: Floats) -> Floats:
-        """Millimetres that fall between two times since the start.
+        """Millimetres that fall between two times, seconds from the start; before it they are negative.
 
         Args:
             places: n × 2, metres; centre: the point the cell passes in the middle of the storm.
         """
         into = [(second / 60 - self.begins_min) % self.every_min for second in (begin_s, end_s)]
-        if begin_s / 60 < self.begins_min or into[1] < into[0]:
+        if into[1] < into[0]:
             return np.zeros(len(places))
         amount = self.rain_mm * (self.share(into[1]) - self.share(into[0]))
         ahead = (into[1] - self.rain_min / 2) * 60 * CELL_SPEED

@@ -21,7 +21,8 @@ DRAWN = "new Promise((ready) => { ioc.map.once('idle', ready); ioc.map.triggerRe
 
 PICTURED = """(async () => {
     const canvas = await ioc.mapPicture.canvas();
-    const data = canvas.getContext("2d").getImageData(canvas.width / 2 - 200, canvas.height / 2 - 200, 400, 400).data;
+    const [x, y] = [canvas.width / 2 - 200, canvas.height / 2 - 200];
+    const data = canvas.getContext("2d").getImageData(x, y, 400, 400).data;
     return [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].join();
 })()"""
 """A digest of the middle of the picture one copies."""

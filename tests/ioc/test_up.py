@@ -1,4 +1,4 @@
-"""`ioc up` as a process: it serves, outlives its database's death, and takes everything with it at Ctrl-C."""
+"""`ioc up` as a process: it serves, outlives its database's death, and ends with all that it started."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def wait_for(status: int, address: str) -> None:
         time.sleep(0.1)
 
 
-def test_the_database_comes_back_after_kill_9_and_everything_stops_at_ctrl_c(open_folder: Path) -> None:
+def test_the_database_comes_back_after_kill_9_and_everything_stops_with_it(open_folder: Path) -> None:
     cluster = EmbeddedPostgis(open_folder / "postgis")
     with running(open_folder) as (process, address):
         wait_for(200, address)
@@ -67,6 +67,14 @@ def test_the_database_comes_back_after_kill_9_and_everything_stops_at_ctrl_c(ope
             process.send_signal(signal.SIGINT)
             process.wait(timeout=PATIENCE_SECONDS)
     assert cluster.pid() is None
+    # As a service manager ends it.
+    with running(open_folder) as (process, address):
+        wait_for(200, address)
+        broker = (open_folder / "mosquitto" / "pid").read_text().strip()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE_SECONDS) == 0
+        assert not Path(f"/proc/{broker}").exists()
+        assert cluster.pid() is None
 
 
 def test_a_port_in_use_is_said_in_one_sentence_before_anything_starts(open_folder: Path) -> None:

@@ -153,6 +153,18 @@ def test_a_silent_device_is_missed_after_three_intervals(
     assert rows("SELECT state FROM ioc.alarm") == [("cleared",)]
 
 
+def test_nobody_is_silent_while_nobody_listens(demo_store: Store, intake: Intake, rows: Rows) -> None:
+    code = devices(rows, "LEVEL")[0]
+    intake.take([Reading(code, "LEVEL", at(-300), 0.1)])
+    sweep = AlarmSweep(listening=at(0))
+    with demo_store.app_connection() as connection:
+        assert sweep.sweep(connection, at(9.9))
+    assert rows("SELECT count(*) FROM ioc.alarm") == [(0,)]
+    with demo_store.app_connection() as connection:
+        assert sweep.sweep(connection, at(10.1))
+    assert rows("SELECT rule, raised_at FROM ioc.alarm") == [("no_data", at(10.1))]
+
+
 def test_pumps_that_stand_while_the_water_is_high(demo_store: Store, intake: Intake, rows: Rows) -> None:
     code, limit = rows("SELECT device_code, upper_limit FROM ioc.metric WHERE metric = 'PPUPZ' ORDER BY 1")[0]
     sweep = AlarmSweep()
@@ -192,6 +204,26 @@ def test_a_storm_is_one_situation_and_ends_when_all_is_quiet(
     with demo_store.app_connection() as connection:
         assert sweep.sweep(connection)
     assert rows("SELECT ended_at IS NULL FROM ioc.situation") == [(False,)]
+
+
+def test_what_was_measured_before_is_judged_as_of_its_time(demo_store: Store, rows: Rows) -> None:
+    moment = at(0)
+    intake = Intake(demo_store.app_url, AlarmJudge(clock=lambda: moment))
+    sweep = AlarmSweep()
+    flooded = devices(rows, "DEPTH")[:3]
+    for hours, depth in ((-20, 20.0), (-19, 0.0), (-17.5, 0.0)):
+        moment = at(60 * hours)
+        intake.take([Reading(code, "DEPTH", at(60 * hours + m), depth) for code in flooded for m in (-5, 0)])
+        with demo_store.app_connection() as connection:
+            assert sweep.sweep(connection, moment)
+    intake.close()
+    storm = "SELECT count(*), min(raised_at), max(cleared_at) FROM ioc.alarm WHERE situation_id IS NOT NULL"
+    assert rows(storm) == [(3, at(-1200), at(-1140))]
+    assert rows("SELECT DISTINCT action, at FROM ioc.alarm_step ORDER BY 2") == [
+        ("raised", at(-1200)),
+        ("cleared", at(-1140)),
+    ]
+    assert rows("SELECT began_at, ended_at FROM ioc.situation") == [(at(-1200), at(-1050))]
 
 
 def test_two_sweeps_do_not_meet(demo_store: Store) -> None:
