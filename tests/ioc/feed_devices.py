@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import httpx
 from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -33,10 +35,13 @@ def moment(number: int) -> datetime:
 
 @dataclass
 class Field:
-    """What all devices of a test have sent, and had acknowledged."""
+    """What all devices of a test have sent, and had acknowledged; ``cases`` are numbers of their source."""
 
     addresses: Path
     acknowledged: dict[Key, float] = field(default_factory=dict)
+    cases: set[str] = field(default_factory=set)
+    progress: Counter[str] = field(default_factory=Counter)
+    """How much was acknowledged, by the first four letters of who sent it."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def address(self, door: str) -> Any:
@@ -48,6 +53,7 @@ class Field:
 
     def acknowledge(self, key: Key, value: float) -> None:
         self.acknowledged[key] = value
+        self.progress[key[0][:4]] += 1
 
 
 async def tcp_device(world: Field, door: str, code: str) -> None:
@@ -151,6 +157,67 @@ async def _jt808(world: Field, code: str, number: int, reader: Any, writer: Any)
     return number
 
 
+async def http_source(world: Field, kind: str, code: str, token: str) -> None:
+    """Hand in ten rows of a kind after the other, each until it is answered."""
+    number = 0
+    while not world.stopping.is_set():
+        with suppress(httpx.TransportError):
+            address = world.address("http")
+            if address is None:
+                raise httpx.ConnectError("nobody says where the door is")
+            async with httpx.AsyncClient(
+                base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=ANSWER_SECONDS * 5
+            ) as client:
+                number = await _hand_in(world, client, kind, code, number)
+        await asyncio.sleep(0.05)
+
+
+async def _hand_in(world: Field, client: httpx.AsyncClient, kind: str, code: str, number: int) -> int:
+    while not world.stopping.is_set():
+        rows = range(number, number + 10)
+        body = [_HTTP_ROW[kind](code, row) for row in rows]
+        answer = await client.post(f"/ingest/{kind}", json={kind: body})
+        if answer.status_code in (500, 503):
+            # While the database is away; anything else would be an answer to what was sent.
+            await asyncio.sleep(0.05)
+            continue
+        assert answer.status_code == 200, answer.text
+        if kind == "cases":
+            world.cases |= {case["number"] for case in answer.json()["cases"]}
+            world.progress[code[:4]] += len(rows)
+        else:
+            assert answer.json()["stored"] + answer.json()["duplicates"] == len(rows)
+            metric = "Z" if kind == "readings" else "position"
+            for row in rows:
+                world.acknowledge((code, metric, moment(row)), row % 360)
+        number = rows.stop
+        await asyncio.sleep(0.05)
+    return number
+
+
+_HTTP_ROW: dict[str, Callable[[str, int], dict[str, Any]]] = {
+    "readings": lambda code, row: {
+        "device": code,
+        "metric": "Z",
+        "at": moment(row).isoformat(),
+        "value": row % 360,
+    },
+    "positions": lambda code, row: {
+        "device": code,
+        "at": moment(row).isoformat(),
+        "lon": 114.3,
+        "lat": 30.5,
+        "direction": row % 360,
+    },
+    "cases": lambda code, row: {
+        "number": f"{code}-{row}",
+        "matter": "06010",
+        "lon": 114.3331,
+        "lat": 30.5461,
+    },
+}
+
+
 class MqttDevice:
     """Publishes with quality 1 and at most so many messages on their way, kept over connections."""
 
@@ -163,13 +230,14 @@ class MqttDevice:
         self._sent: dict[int, int] = {}
         # The client tells of them while it holds a lock that publishing takes: they are noted elsewhere.
         self._answered: SimpleQueue[int] = SimpleQueue()
-        broker = Broker.at(world.address("mqtt"))
+        broker = Broker.at(world.address("mqtt") or "")
         self._client = Client(
             CallbackAPIVersion.VERSION2, f"device-{code}", clean_session=False, protocol=MQTTv311
         )
         self._client.username_pw_set(broker.user, broker.password)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_publish = self._on_publish
+        self._client.on_disconnect = self._client.on_connect_fail = self._follow
         self._client.connect_async(broker.host, broker.port)
         self._client.loop_start()
         self._thread = threading.Thread(target=self._publish, daemon=True)
@@ -184,6 +252,12 @@ class MqttDevice:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _follow(self, client: Client, *_about: Any) -> None:
+        """The broker of a program that was begun again listens elsewhere."""
+        if address := self._world.address("mqtt"):
+            broker = Broker.at(address)
+            client.connect_async(broker.host, broker.port)
+
     def _publish(self) -> None:
         number = 0
         while not self._world.stopping.is_set():
@@ -194,7 +268,7 @@ class MqttDevice:
             self._sent[sent.mid] = number
             self._note()
             number += 1
-            self._world.stopping.wait(0.01)
+            self._world.stopping.wait(0.02)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, _reason: Any, _more: Any) -> None:
         self._answered.put(mid)

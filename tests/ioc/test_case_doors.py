@@ -1,19 +1,8 @@
-"""The doors by which cases come in: JSON of hotlines, Open311 of citizens' clients; and a kill."""
+"""The doors by which cases come in: JSON of hotlines, Open311 of citizens' clients."""
 
-import itertools
-import os
-import re
-import secrets
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -21,7 +10,6 @@ from geodata.store import Store
 from ioc.feed_source import add_source
 from ioc.settings import Settings
 from ioc.web import create_app
-from tests.conftest import FREE_PORTS
 from tests.geodata.case_accounts import put
 
 PLACE = {"lon": 114.3331, "lat": 30.5461}
@@ -179,69 +167,3 @@ def test_open311_says_what_is_wrong(
     answer = client.post("/open311/v2/requests.json", data=sent)
     assert answer.status_code == 400
     assert said in answer.json()[0]["description"]
-
-
-@contextmanager
-def serving(store: Store, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`ioc up` as a process of its own."""
-    environment = (
-        os.environ
-        | FREE_PORTS
-        | {
-            "IOC_DATABASE_URL": store.app_url,
-            "IOC_OWNER_DATABASE_URL": store.owner_url,
-            "IOC_DATA_DIR": str(folder),
-            "PYTHONUNBUFFERED": "1",
-        }
-    )
-    command = [sys.executable, "-m", "ioc", "up"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            said = ""
-            while not (found := re.search(r"http://\S+:\d+", said)):
-                line = process.stdout.readline()
-                assert line, f"the server did not start: {said}"
-                said += line
-            yield found.group(), process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate(timeout=30)
-
-
-def test_killed_while_cases_are_posted_each_is_there_once(store: Store, tmp_path: Path) -> None:
-    token = source_token(store)
-    batches = [
-        [{"number": f"{batch}-{n}", "matter": "06010", **PLACE} for n in range(10)] for batch in range(60)
-    ]
-    acknowledged: set[str] = set()
-
-    def post(address: str, client: httpx.Client, batch: list[dict[str, object]]) -> None:
-        answer = client.post(
-            f"{address}/ingest/cases", json={"cases": batch}, headers={"authorization": f"Bearer {token}"}
-        )
-        assert answer.status_code == 200, answer.text
-        acknowledged.update(one["number"] for one in answer.json()["cases"])
-
-    with serving(store, tmp_path) as (address, process), httpx.Client(timeout=30) as client:
-        post(address, client, batches[0])
-        # At any moment of a request: before it is read, while rows are written, before the answer.
-        threading.Timer(secrets.randbelow(400) / 1000, os.killpg, [process.pid, signal.SIGKILL]).start()
-        with pytest.raises(httpx.TransportError):  # noqa: PT012  # which of them meets the kill is chance
-            for batch in itertools.cycle(batches):
-                post(address, client, batch)
-    before = {number for _, number in kept(store)}
-    assert acknowledged <= before
-    with serving(store, tmp_path) as (address, _), httpx.Client(timeout=30) as client:
-        for batch in batches:
-            if not {str(one["number"]) for one in batch} <= acknowledged:
-                post(address, client, batch)
-    numbers = [number for _, number in kept(store)]
-    assert len(numbers) == len(set(numbers)) == 600
-    assert acknowledged == set(numbers)
-    with store.owner_connection() as owner:
-        row = owner.execute("SELECT count(*), count(DISTINCT case_id) FROM ioc.case_step").fetchone()
-    assert row == (600, 600)

@@ -1,53 +1,63 @@
-"""Whatever is killed while devices send: every reading that was acknowledged is in the store, once."""
+"""Whatever is killed while devices and hotlines send: what was acknowledged is in the store, once."""
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-import threading
+import subprocess
+import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import pytest
+import psycopg
 
 from etl.feeds import jt808, jt808_body
 from etl.feeds.frame import BEIJING
 from etl.feeds.jt808_body import FIXED, Location
-from geodata.store import Store
-from ioc.context import open_store
-from ioc.feeds_worker import feeds_beside
+from ioc.embedded_postgis import EmbeddedPostgis
+from ioc.feed_source import add_source
 from ioc.postgres_folder import processes_in
 from ioc.send_capture import send_capture
-from ioc.settings import read_settings
-from tests.ioc.feed_devices import BEGIN, Field, Key, MqttDevice, tcp_device
+from tests.conftest import FREE_PORTS, announced_address
+from tests.ioc.feed_devices import BEGIN, Field, Key, MqttDevice, http_source, tcp_device
 
 CODES = {
     "hj212": "LOSS{0:04d}",
     "sl651": "42010600{0:02X}",
     "jt808": "0139990000{0:02d}",
     "mqtt": "MQTT{0:04d}",
+    "readings": "READ{0:04d}",
+    "positions": "PLAC{0:04d}",
+    "cases": "CASE{0:04d}",
 }
+HTTP = ("readings", "positions", "cases")
 OF_EACH = 3
 ENOUGH = 15
-"""Readings of each door to be acknowledged between two blows."""
+"""Of what each door takes, to be acknowledged between two blows."""
 
 
-@pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The data folder of an installation; every account may pass: root's server runs as `postgres`."""
-    made = Path(tempfile.mkdtemp(prefix="ioc-loss-"))
-    made.chmod(0o755)
-    monkeypatch.setenv("IOC_DATA_DIR", str(made))
-    for port in ("IOC_HJ212_PORT", "IOC_SL651_PORT", "IOC_JT808_PORT"):
-        monkeypatch.setenv(port, "0")
+@contextmanager
+def _program(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`ioc up` on a store and a broker of its own, without demo."""
+    environment = (
+        os.environ
+        | FREE_PORTS
+        | {"IOC_DATA_DIR": str(folder), "IOC_REQUESTS_PER_SECOND": "0", "PYTHONUNBUFFERED": "1"}
+    )
     for other in ("IOC_DATABASE_URL", "IOC_OWNER_DATABASE_URL", "IOC_MQTT_URL"):
-        monkeypatch.delenv(other, raising=False)
-    yield made
-    shutil.rmtree(made)
+        environment.pop(other, None)
+    with subprocess.Popen(
+        [sys.executable, "-m", "ioc", "up"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            announced_address(process)
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            # Not until its output ends: the broker of a program that was killed has it too.
+            process.wait(timeout=60)
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:
@@ -57,14 +67,14 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def _child(word: str) -> list[int]:
-    """The processes that this one started with the word in their command."""
+def _child(parent: int, word: str) -> list[int]:
+    """The processes that a process started with the word in their command."""
     found = []
     for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         with suppress(OSError):
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            starter = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-            if parent == os.getpid() and word in command:
+            if starter == parent and word in command:
                 found.append(pid)
     return found
 
@@ -76,28 +86,22 @@ def _kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _progress(world: Field) -> Counter[str]:
-    """Readings acknowledged so far, by door."""
-    doors = {code[:4]: door for door, code in CODES.items()}
-    return Counter(doors[device[:4]] for device, _metric, _at in list(world.acknowledged))
-
-
 def _wait_for_progress(world: Field, after: str) -> None:
-    before = _progress(world)
+    before = world.progress.copy()
     _wait(
-        lambda: all(_progress(world)[door] >= before[door] + ENOUGH for door in CODES),
-        f"after {after}, doors go on: {before} {_progress(world)}",
+        lambda: all(world.progress[code[:4]] >= before[code[:4]] + ENOUGH for code in CODES.values()),
+        f"after {after}, doors go on: {before}",
     )
 
 
-def _wait_until_stored(store: Store, world: Field, after: str) -> None:
+def _wait_until_stored(url: str, world: Field, after: str) -> None:
     """What is acknowledged by now; the broker may still have to hand some of it on."""
-    acknowledged = dict(world.acknowledged)
-    _wait(lambda: not _missing(store, acknowledged), f"lost after {after}")
+    acknowledged, cases = dict(world.acknowledged), set(world.cases)
+    _wait(lambda: not _missing(url, acknowledged, cases), f"lost after {after}")
 
 
-def _missing(store: Store, acknowledged: dict[Key, float]) -> set[Key]:
-    with store.owner_connection() as connection:
+def _missing(url: str, acknowledged: dict[Key, float], cases: set[str]) -> set[Key] | set[str]:
+    with psycopg.connect(url) as connection:
         rows = connection.execute(
             """
             SELECT s.device_code, s.metric, o.observed_at, o.value
@@ -107,11 +111,30 @@ def _missing(store: Store, acknowledged: dict[Key, float]) -> set[Key]:
             FROM ioc.vehicle_position p JOIN ioc.series s ON s.id = p.series_id
             """
         ).fetchall()
+        filed = [
+            number for (number,) in connection.execute("SELECT source_code FROM ioc.case_file").fetchall()
+        ]
     kept = {(device, metric, at): value for device, metric, at, value in rows}
     assert len(kept) == len(rows)
+    assert len(set(filed)) == len(filed)
     wrong = {key for key, value in acknowledged.items() if key in kept and kept[key] != value}
     assert not wrong
-    return acknowledged.keys() - kept.keys()
+    return acknowledged.keys() - kept.keys() or cases - set(filed)
+
+
+def _counted_twice(url: str) -> list[tuple[object, ...]]:
+    """Series whose hours do not add up to their readings, and cases that were not filed by one step."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            """
+            SELECT s.device_code, s.metric FROM ioc.series s
+            WHERE (SELECT count(*) FROM ioc.observation o WHERE o.series_id = s.id)
+                <> (SELECT coalesce(sum(n), 0) FROM ioc.observation_hour h WHERE h.series_id = s.id)
+            UNION ALL
+            SELECT c.source_code, 'steps' FROM ioc.case_file c
+            WHERE (SELECT count(*) FROM ioc.case_step t WHERE t.case_id = c.id) <> 1
+            """
+        ).fetchall()
 
 
 def _send_a_recording(port: int) -> None:
@@ -125,43 +148,53 @@ def _send_a_recording(port: int) -> None:
     assert given == ["8100", "8001", "8100", "8001", "8001", "8001"], answers
 
 
-def test_no_acknowledged_reading_is_lost(folder: Path) -> None:
-    settings = read_settings()
-    world = Field(settings.feeds_file)
+def test_nothing_acknowledged_is_lost_or_kept_twice(open_folder: Path) -> None:
+    cluster = EmbeddedPostgis(open_folder / "postgis")
+    url = cluster.owner_conninfo
+    world = Field(open_folder / "feeds.json")
 
-    async def speak() -> None:
+    async def speak(token: str) -> None:
         await asyncio.gather(
             *(
                 tcp_device(world, door, CODES[door].format(number))
                 for door in ("hj212", "sl651", "jt808")
                 for number in range(OF_EACH)
-            )
+            ),
+            *(http_source(world, kind, CODES[kind].format(0), token) for kind in HTTP),
         )
 
-    with open_store(settings, keep_running=True) as store, feeds_beside(store, settings, ""):
-        session = folder / "mosquitto" / "data" / "mosquitto.db"
-        _wait(lambda: session.exists() and b"ioc-feeds" in session.read_bytes(), "the doors have a session")
-        assert [Path(f"/proc/{pid}").stat().st_uid for pid in _child("mosquitto")] != [0]
-        _send_a_recording(world.address("jt808"))
-        speaking = threading.Thread(target=lambda: asyncio.run(speak()))
-        speaking.start()
-        publishing = [MqttDevice(world, CODES["mqtt"].format(number)) for number in range(OF_EACH)]
-        try:
+    with ThreadPoolExecutor(1) as pool, ExitStack() as later:
+        with _program(open_folder) as program:
+            session = open_folder / "mosquitto" / "data" / "mosquitto.db"
+            _wait(
+                lambda: session.exists() and b"ioc-feeds" in session.read_bytes(), "the doors have a session"
+            )
+            brokers = _child(program.pid, "mosquitto")
+            assert [Path(f"/proc/{pid}").stat().st_uid for pid in brokers] != [0]
+            _send_a_recording(world.address("jt808"))
+            with psycopg.connect(url) as connection:
+                token = add_source(connection, "load", list(HTTP))
+            speaking = pool.submit(lambda: asyncio.run(speak(token)))
+            publishing = [MqttDevice(world, CODES["mqtt"].format(number)) for number in range(OF_EACH)]
+            later.callback(world.stopping.set)
             _wait_for_progress(world, "the start")
             for victim, pids in (
-                ("the doors", lambda: _child("feeds")),
-                ("the broker", lambda: _child("mosquitto")),
-                ("the database", lambda: sorted(processes_in(settings.postgis_folder / "data"))),
+                ("the doors", lambda: _child(program.pid, "feeds")),
+                ("the broker", lambda: _child(program.pid, "mosquitto")),
+                ("the database", lambda: sorted(processes_in(cluster.data))),
+                ("the web process", lambda: [program.pid]),
             ):
                 # Mosquitto writes to the disk every second: one that dies while the doors are away, or have
                 # not caught up with it, can lose what it acknowledged within the last one.
-                _wait_until_stored(store, world, f"the blow before {victim}")
+                _wait_until_stored(url, world, f"the blow before {victim}")
                 _kill(pids())
-                _wait_for_progress(world, victim)
-        finally:
+                if victim != "the web process":
+                    _wait_for_progress(world, victim)
+        with _program(open_folder):
+            _wait_for_progress(world, "the web process")
             world.stopping.set()
-            speaking.join()
+            speaking.result()
             for device in publishing:
                 device.end()
-        _wait_until_stored(store, world, "all")
-        assert all(count > 3 * ENOUGH for count in _progress(world).values())
+            _wait_until_stored(url, world, "all")
+            assert _counted_twice(url) == []
