@@ -57,7 +57,8 @@ class Drains:
 class Pumps:
     """Sumps of pumping stations; ``start`` is the level, in the station's datum, at which pumps run.
 
-    A ``broken`` one does not start. Each pump that runs takes the level down, one more for every 0.25 m.
+    A ``broken`` one does not start while much comes; crews get it going once the rush is over. Each pump that
+    runs takes the level down, one more for every 0.25 m.
     """
 
     start: Floats
@@ -68,6 +69,7 @@ class Pumps:
     MOST = 4
     FLOW = 1.6
     """m³/s of one pump."""
+    RUSH = 0.25
 
     def __post_init__(self) -> None:
         self.level = self.start - 1.4
@@ -79,7 +81,7 @@ class Pumps:
         wanted = np.clip(np.ceil(over / 0.25), 0, self.MOST).astype(int)
         # A pump that runs goes on until the level is well below where it started.
         wanted = np.where((self.running > 0) & (over > -0.6), np.maximum(wanted, 1), wanted)
-        self.running = np.where(self.broken, 0, wanted)
+        self.running = np.where(self.broken & (filling > self.RUSH), 0, wanted)
         rise = (filling**1.5 * 0.045 - self.running * 0.014 - 0.0012) * seconds / 60
         self.level = np.clip(self.level + rise, self.start - 1.6, self.start + 1.2)
 
