@@ -22,11 +22,11 @@
     return node;
   }
 
-  /** The time without a value that is a gap: readings come at intervals, extremes of longer courses in spans. */
+  /** The time without a value that is a gap: readings come at intervals, the declared or the usual, extremes of longer courses in spans. */
   function longestStep(course) {
     const times = course.points.map(([at]) => at);
     const steps = times.slice(1).map((at, index) => at - times[index]).sort((one, other) => one - other);
-    const usual = course.interval_s ? course.interval_s * 1000 : steps[steps.length >> 1] || 0;
+    const usual = Math.max((course.interval_s || 0) * 1000, steps[steps.length >> 1] || 0);
     const drawn = course.points.length < course.readings ? (times[times.length - 1] - times[0]) / (course.wanted / 2) : 0;
     return Math.max(MISSED * usual, COARSE * drawn, COARSE * (SPANS[course.source] || 0));
   }
@@ -161,10 +161,12 @@
       const inside = this.limits.filter(({ value }) => value >= this.low && value <= this.high);
       const above = this.limits.filter(({ value }) => value > this.high);
       const said = ({ name, value }) => `${name} ${this.course.write(value)}`;
+      // A name stands on its line, or under it where the names of what lies higher stand.
+      const nameAt = (y) => (y < PLOT.top + (above.length ? 24 : 12) ? y + 10 : y - 3);
       return [
         ...inside.flatMap((limit) => [
           shape("line", { x1: PLOT.left, x2: PLOT.right, y1: this.y(limit.value), y2: this.y(limit.value), class: "limit", "data-level": limit.level }),
-          shape("text", { x: PLOT.left + 4, y: this.y(limit.value) - 3, class: "limit-name", "data-level": limit.level }, said(limit))]),
+          shape("text", { x: PLOT.left + 4, y: nameAt(this.y(limit.value)), class: "limit-name", "data-level": limit.level }, said(limit))]),
         ...(above.length ? [shape("text", { x: PLOT.left + 4, y: PLOT.top + 10, class: "limit-name", "data-level": above[0].level }, `↑ ${above.map(said).join(" · ")}`)] : []),
       ];
     }

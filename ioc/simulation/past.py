@@ -21,8 +21,8 @@ from ioc.simulation.roster import Devices
 from ioc.simulation.scenario import Scenario
 
 STEP_S = 300
-CALM_S = 1200
-"""While no storm is under way, only gauges are asked oftener."""
+CALM_S = 600
+"""While no storm is under way, what would report oftener than in steps reports so seldom."""
 POSITIONS_S = 100
 SOURCE = "demo:past"
 
@@ -69,7 +69,9 @@ def _life(
         stormy = weather.under_way(second)
         positions = _driven(district, fleet, devices, moment, second) if fleet and stormy else []
         district.live_until(second)
-        kinds = [GAUGES, *(INTERVALS if stormy or clock % CALM_S == 0 else ())]
+        often = STEP_S if stormy else CALM_S
+        due = {kind: interval if interval >= STEP_S else often for kind, interval in INTERVALS.items()}
+        kinds = [GAUGES, *(kind for kind, seconds in due.items() if clock % seconds == 0)]
         yield moment, _reported(district, kinds, moment), positions
 
 
