@@ -7,6 +7,8 @@
   const UNKNOWN_MS = 60000; // how often a snapshot is taken because of items that it did not know
   const PANE = "live";
   const REACH = 9; // pixels around a click
+  const DRAWN_CHECK_MS = 50;
+  const MOST_DRAWING_MS = 3000;
 
   const shown = new Map(); // LiveItems by layer id
   let layers = [];
@@ -46,6 +48,13 @@
   /** Shows the state of another moment, by topic, in place of the present. */
   function show(topics) {
     for (const layer of layers) take(layer, topics[layer.topic] || [], true);
+  }
+
+  const isDrawing = () => timer || layers.some((layer) => shown.get(layer.id).changed.size || !map?.isSourceLoaded(layer.id));
+
+  /** Resolves when what was taken last is on the map, or has not come there for long. */
+  async function drawn() {
+    for (let n = 0; n < MOST_DRAWING_MS / DRAWN_CHECK_MS && isDrawing(); n += 1) await new Promise((resolve) => setTimeout(resolve, DRAWN_CHECK_MS));
   }
 
   let askedAt = Date.now();
@@ -148,5 +157,5 @@
     schedule();
   }
 
-  ioc.liveMap = { start, show, turn, isOn, hit, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
+  ioc.liveMap = { start, show, drawn, turn, isOn, hit, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
 })();

@@ -28,6 +28,8 @@
   const clamp = (at) => Math.min(at, Math.floor(present() / MINUTE) * MINUTE);
   const topics = () => ioc.liveMap.layers().map((layer) => layer.topic).sort().join(",");
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  /** Not before the page is seen again. */
+  const frame = () => new Promise(requestAnimationFrame);
   const isPassing = ({ status }) => status === 0 || status === 429 || status >= 500;
 
   const state = () => ({
@@ -110,8 +112,9 @@
       if (!wanted.length) return void ended();
       keep(wanted);
       wanted.forEach(load);
+      await ioc.liveMap.drawn(); // a slow machine plays slower
       await pause(Math.max(0, due - performance.now()));
-      if (document.hidden) continue;
+      await frame();
       if (!(await show(wanted[0], own))) return;
     }
   }

@@ -26,13 +26,15 @@
     const segments = (name, values, chosen, choose) => el("div", { class: "segments", role: "group", "aria-label": ioc.text(name), id: name.replaceAll("_", "-") },
       values.map(([value, text, long]) => el("button", { type: "button", "data-value": value, "aria-pressed": String(value === chosen), title: long, onclick: () => choose(value) }, text)));
     root().setAttribute("aria-label", ioc.text("replay"));
+    node("replay-mark").textContent = ioc.text("replay_long");
+    node("replay-alarms").dataset.count = 0;
     root().replaceChildren(
       el("div", { class: "replay-controls" },
         el("span", { class: "tag replayed" }, ioc.text("replay")), el("b", { id: "replay-moment", class: "figures" }),
         el("div", { class: "replay-buttons" },
           button("replay-back", "back", "replay_back", () => ioc.replay.step(-1)), button("replay-play", "play", "replay_play", () => ioc.replay.turn()), button("replay-forward", "forward", "replay_forward", () => ioc.replay.step(1))),
         segments("replay_speed", ioc.replay.SPEEDS.map((minutes) => [minutes, ioc.text("replay_minutes", { minutes }), ioc.text("replay_minutes_long", { minutes })]), ioc.replay.state().speed, ioc.replay.setSpeed),
-        el("input", { type: "datetime-local", id: "replay-at", "aria-label": ioc.text("replay_at"), title: ioc.text("replay_at"), min: EARLIEST, step: 60, onchange: typed }),
+        el("input", { type: "datetime-local", id: "replay-at", "aria-label": ioc.text("replay_at"), title: ioc.text("replay_at"), min: EARLIEST, step: 60, onchange: typed, onkeydown: quit }),
         segments("replay_range", Object.entries(RANGES).map(([value, key]) => [Number(value), ioc.text(key)]), hours, range),
         el("select", { id: "replay-situation", "aria-label": ioc.text("replay_situations"), onchange: chosen }),
         el("button", { type: "button", class: "text-button strong", id: "replay-close", title: ioc.text("replay_close_long"), onclick: () => ioc.replay.leave() }, ioc.text("replay_close"))),
@@ -98,6 +100,13 @@
 
   const typed = (event) => event.target.value && visit(ioc.replayLink.parse(event.target.value));
 
+  /** Escape closes the calendar of the field, not the replay. */
+  function quit(event) {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    event.target.blur();
+  }
+
   function chosen(event) {
     const one = situations.find(({ id }) => String(id) === event.target.value);
     event.target.value = "";
@@ -114,9 +123,9 @@
     const needed = ((end - at) * (1 + 2 * PART_BEFORE)) / HOUR;
     hours = Object.keys(RANGES).map(Number).find((one) => one >= needed) || 168;
     const last = Math.min(ioc.replay.present(), at + hours * HOUR * (1 - PART_BEFORE));
-    load({ begin: last - hours * HOUR, end: last });
     ioc.replay.go(at, until);
     ioc.replay.play();
+    load({ begin: last - hours * HOUR, end: last });
   }
 
   function open() {
@@ -175,7 +184,6 @@
   function turn(on) {
     wasOn = on;
     root().hidden = node("replay-mark").hidden = !on;
-    node("replay-mark").textContent = ioc.text("replay_long");
     document.body.toggleAttribute("data-replay", on);
     node("tool-replay")?.setAttribute("aria-pressed", String(on));
     if (on) build();

@@ -69,7 +69,7 @@
     const state = ioc.liveMap.items(layerOf("reading").id);
     const items = itemsOf(shown.key);
     const several = new Set(items.map((item) => item.device)).size > 1;
-    return el("div", { id: "live-values" }, el("h3", {}, ioc.text("live_values")), el("ul", {}, items.map((item) => {
+    return el("div", { id: "live-values" }, el("h3", {}, ioc.text(ioc.replay.isOn() ? "replay_values" : "live_values")), el("ul", {}, items.map((item) => {
       const [level] = state.level(item);
       const quality = item.quality && (QUALITIES.includes(item.quality) ? ioc.text(`station_quality_${item.quality}`) : ioc.text("station_quality", { flag: item.quality }));
       return el("li", { "data-level": level },

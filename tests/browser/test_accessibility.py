@@ -97,6 +97,9 @@ def test_the_map_and_its_panels(server: Any, page: Page) -> None:
     page.fill("#search-input", "xjp")
     page.wait_for_selector("#search-results [role=option]")
     judge(page, "nearest and search")
+    page.evaluate("ioc.replayPanel.open()")
+    page.wait_for_selector("#replay-panel[data-busy=false] #replay-drawing rect")
+    judge(page, "replay")
 
 
 def test_the_other_pages(server: Any, page: Page) -> None:

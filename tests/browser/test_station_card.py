@@ -164,12 +164,14 @@ def the_past_is_replayed(page: Page, server: RunningServer, intake: Intake, lake
     assert page.evaluate("location.hash").endswith(f"/@{peak:%Y-%m-%dT%H:%M}")
     page.wait_for_function("document.querySelectorAll('#replay-drawing rect.rain').length > 0")
 
-    link = page.url
+    link = page.url + f"~{peak + timedelta(hours=1):%Y-%m-%dT%H:%M}"
     page.locator("#replay-forward").click()
     first.locator("[data-level=warning]").wait_for(state="detached")
     page.goto("about:blank")
     page.goto(link)
-    page.locator("#live-sign", has_text=f"回放 {peak:%m/%d %H:%M}").wait_for()
+    page.wait_for_function("ioc.replay?.state().playing && document.querySelector('#replay-drawing rect')")
+    page.keyboard.press("Space")
+    page.fill("#replay-at", f"{peak:%Y-%m-%dT%H:%M}")
     page.wait_for_function(
         f"(device) => {LEVEL} === {lake.warning + 0.05} && ioc.live.state().connection === 'live'",
         arg=lake.device,
@@ -178,7 +180,7 @@ def the_past_is_replayed(page: Page, server: RunningServer, intake: Intake, lake
     with server.store.owner_connection() as connection:
         connection.execute(ALARM_NOW)
     page.locator("#replay-alarms", has_text="现在有 1 条新告警").wait_for()
-    page.keyboard.press("Space")
+    page.locator("#replay-play").click()
     page.wait_for_function(f"(device) => {LEVEL} < {lake.warning}", arg=lake.device)
     assert page.evaluate("ioc.replay.state().playing")
     page.evaluate("window.sameDocument = true")
