@@ -61,10 +61,13 @@ def live(
     devices: Annotated[int, typer.Option(min=1, help="Devices that report every five seconds.")] = 1000,
     streams: Annotated[int, typer.Option(min=1, help="Screens that watch.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+    hours: Annotated[
+        float, typer.Option(min=0, help="Then so many hours of reports at once, and the page's memory.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """From device to browser: 1,000 devices, 50 streams and a page of the map; beside a bare NOTIFY."""
-    bench_live(devices=devices, streams=streams, seconds=seconds, as_json=as_json)
+    bench_live(devices=devices, streams=streams, seconds=seconds, hours=hours, as_json=as_json)
 
 
 @bench_app.command(name="map")

@@ -26,7 +26,7 @@ from geodata.binary_copy import copy_rows
 from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.bench.reading_year import YearFigures, measure_year
-from ioc.bench.stations import METRICS, register_stations
+from ioc.bench.stations import METRICS, device_code, register_stations
 from ioc.embedded_postgis import EmbeddedPostgis
 
 DEVICES = 1000
@@ -70,7 +70,10 @@ def _turn(store: Store, rows: int, turn: int, say: Callable[[str], None]) -> tup
     steps = [
         [
             Reading(
-                f"D{1 + n % DEVICES}", METRICS[n // DEVICES], begin + timedelta(seconds=5 * step), n % 97 / 7
+                device_code(1 + n % DEVICES),
+                METRICS[n // DEVICES],
+                begin + timedelta(seconds=5 * step),
+                n % 97 / 7,
             )
             for n in range(per_step)
         ]

@@ -1,16 +1,18 @@
 """``ioc bench live``: how long a reading takes from its device to the screens.
 
-A PostGIS of its own holds the devices. Each reports every five seconds, one reading at a time as
-gateways hand them in; the clock of a reading runs from then until a screen has it. Screens are streams
-of accounts that see the whole district or one street, and one page of the map in Chromium, where the
-clock stops when its script has the reading. The reference is a bare NOTIFY from one connection to
-another, in the same minutes.
+A PostGIS, a web server, the doors and a broker of its own; 1,000 devices in another process report every five
+seconds through the doors. Screens are streams of accounts that see the whole district or one street, and one
+page of the map in Chromium: its script has the reading, then its map has drawn it. The reference is a bare
+NOTIFY from one connection to another, in the same minutes. ``--hours`` lets as many hours of reports come as
+fast as the page takes them, and looks at its memory.
 """
 
 import asyncio
 import json
 import math
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,37 +20,55 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import typer
 from rich.console import Console
 
-from etl.feeds.intake import Intake
-from etl.feeds.reading import Reading
+from geodata.errors import UserError
 from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, issue_credential, new_password
 from ioc.bench.chromium import launched
-from ioc.bench.server_process import serving
+from ioc.bench.live_day import day_of_reports
+from ioc.bench.server_process import START_SECONDS, serving
 from ioc.bench.stations import register_stations
 from ioc.embedded_postgis import EmbeddedPostgis
+from ioc.feed_source import add_source
+from ioc.mqtt_broker import private_broker
+from ioc.postgres_folder import processes_in
+from ioc.process_beside import process_beside
 from ioc.sign_in import COOKIE
 
 REACH_SECONDS = 1.0
 SIZE = (1366, 768)
 WATCH_PAGE = """() => {
-    window.delays = [];
+    window.heard = [];
+    window.drawn = [];
+    let updated = [];
     ioc.live.on("reading", (items, whole) => {
-        if (!whole) window.delays.push(...items.map((item) => (Date.now() - Date.parse(item.at)) / 1000));
+        if (whole) return;
+        const now = Date.now() / 1000;
+        for (const { value } of items) { window.heard.push([now, value]); updated.push(value); }
+    });
+    ioc.on("live-items", (layer) => {
+        if (layer?.id !== "live_reading") return;
+        const values = updated;
+        updated = [];
+        ioc.liveMap.map().once("idle", () => {
+            const now = Date.now() / 1000;
+            for (const value of values) window.drawn.push([now, value]);
+        });
     });
 }"""
 
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """Seconds from device to browser; ``reference_p99_s`` is of the bare notice."""
+    """Seconds from device to browser, milliseconds of processors; the reference is the bare notice."""
 
     devices: int
     streams: int
@@ -59,29 +79,38 @@ class LiveFigures:
     worst_s: float
     page_readings: int
     page_p99_s: float
+    drawn_p99_s: float
     reference_p99_s: float
+    ms_per_reading: dict[str, float]
+    """Of the web server, the doors, the store."""
+    heap_mb: list[float]
+    """Of the page, after a collection, from the first hour to the last."""
     reach_s: float = REACH_SECONDS
 
 
-def bench_live(devices: int, streams: int, seconds: float, as_json: bool) -> None:
+def bench_live(devices: int, streams: int, seconds: float, hours: float, as_json: bool) -> None:
     """Measure and print.
 
     Raises:
-        UserError: there is no browser.
+        UserError: there is no browser, or no broker.
     """
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
-    figures = measure_live(devices, streams, seconds, lambda words: console.print(words, style="dim"))
+    figures = measure_live(devices, streams, seconds, hours, lambda words: console.print(words, style="dim"))
     if as_json:
         typer.echo(json.dumps(asdict(figures), indent=2))
         return
     for name, value in asdict(figures).items():
-        console.print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value:,}")
-    reached = max(figures.p99_s, figures.page_p99_s) <= REACH_SECONDS
+        console.print(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+    reached = max(figures.p99_s, figures.drawn_p99_s) <= REACH_SECONDS
     console.print("[green]reached[/]" if reached else "[red]not reached[/]")
 
 
 def measure_live(
-    devices: int, streams: int, seconds: float, say: Callable[[str], None] = lambda _words: None
+    devices: int,
+    streams: int,
+    seconds: float,
+    hours: float = 0,
+    say: Callable[[str], None] = lambda _words: None,
 ) -> LiveFigures:
     """Let devices report for so many seconds, and gather when every screen had each reading."""
     with ExitStack() as stack:
@@ -94,11 +123,14 @@ def measure_live(
         store = Store(cluster.app_conninfo, cluster.owner_conninfo)
         with store.owner_connection() as connection:
             register_stations(connection, devices)
+            token = add_source(connection, "bench", ["readings"])
         tokens = [_token(store, number) for number in range(3)]
-        urls = {"IOC_DATABASE_URL": store.app_url, "IOC_OWNER_DATABASE_URL": store.owner_url}
-        environment = {**urls, "IOC_DATA_DIR": str(folder)}
-        command = [sys.executable, "-m", "ioc.bench.tile_server"]
-        address = f"http://127.0.0.1:{stack.enter_context(serving(command, environment, '/health'))}"
+        address, processes = _program(stack, store, folder)
+        addresses = json.loads((folder / "feeds.json").read_text()) | {"http": address}
+        since = time.time()
+        stack.enter_context(_field(devices, since, addresses, token))
+        say("every device reports once…")
+        _wait_for_latest(store, devices)
 
         say("screens…")
         context = browser.new_context(viewport={"width": SIZE[0], "height": SIZE[1]}, bypass_csp=True)
@@ -107,37 +139,113 @@ def measure_live(
         page = context.new_page()
         page.goto(address)
         page.wait_for_selector("body[data-live=live]", timeout=60_000)
+        page.wait_for_function("ioc.liveMap.map()?.loaded()", timeout=60_000)
+        delays = stack.enter_context(_screens(address, tokens, streams, since))
         page.evaluate(WATCH_PAGE)
-        delays = stack.enter_context(_screens(address, tokens, streams))
 
         say(f"{devices} devices report for {seconds:g} s…")
+        before, first = _processor_seconds(processes, cluster.data), _stored(store)
         with _notices(store.app_url) as notices:
-            sent = _report(store, devices, seconds, page.wait_for_timeout)
-        page.wait_for_timeout(2000)
-        seen_by_page = page.evaluate("window.delays")
-    return _figures(devices, streams, sent, delays, seen_by_page, notices)
-
-
-def _figures(
-    devices: int,
-    streams: int,
-    sent: int,
-    delays: Sequence[float],
-    page: Sequence[float],
-    notices: Sequence[float],
-) -> LiveFigures:
+            # The page's events are heard of only while its driver waits.
+            page.wait_for_timeout(seconds * 1000)
+        spent = _processor_seconds(processes, cluster.data)
+        heard, drawn = page.evaluate("window.heard"), page.evaluate("window.drawn")
+        readings = _stored(store) - first
+        measured = list(delays)
+        page.evaluate("window.heard = window.drawn = { push() {} }")
+        heap = []
+        if hours:
+            say(f"{hours:g} hours of reports…")
+            heap = day_of_reports(store, page, devices, hours)
     return LiveFigures(
         devices=devices,
         streams=streams,
-        readings=sent,
-        deliveries=len(delays),
-        p50_s=statistics.median(delays),
-        p99_s=percentile(delays, 99),
-        worst_s=max(delays),
-        page_readings=len(page),
-        page_p99_s=percentile(page, 99),
+        readings=readings,
+        deliveries=len(measured),
+        p50_s=statistics.median(measured),
+        p99_s=percentile(measured, 99),
+        worst_s=max(measured),
+        page_readings=len(heard),
+        page_p99_s=percentile([at - since - value for at, value in heard], 99),
+        drawn_p99_s=percentile([at - since - value for at, value in drawn], 99),
         reference_p99_s=percentile(notices, 99),
+        ms_per_reading={name: round((spent[name] - before[name]) * 1000 / readings, 3) for name in before},
+        heap_mb=heap,
     )
+
+
+def _program(stack: ExitStack, store: Store, folder: Path) -> tuple[str, dict[str, int]]:
+    """Web server, broker and doors, until the stack ends: the server's address, and the processes by name."""
+    urls = {"IOC_DATABASE_URL": store.app_url, "IOC_OWNER_DATABASE_URL": store.owner_url}
+    environment = {**urls, "IOC_DATA_DIR": str(folder)}
+    ports = dict.fromkeys(("IOC_HJ212_PORT", "IOC_SL651_PORT", "IOC_JT808_PORT"), "0")
+    url = stack.enter_context(private_broker(folder / "mosquitto"))
+    if url is None:
+        raise UserError("Measuring needs a broker: install Mosquitto.")
+    command = [sys.executable, "-m", "ioc.bench.tile_server"]
+    address = f"http://127.0.0.1:{stack.enter_context(serving(command, environment, '/health'))}"
+    doors = os.environ | environment | ports | {"IOC_MQTT_URL": url}
+    stack.enter_context(
+        process_beside("doors", [sys.executable, "-m", "ioc", "feeds", "run", "--stop-with-stdin"], doors)
+    )
+    file = folder / "feeds.json"
+    deadline = time.monotonic() + START_SECONDS
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise UserError("The doors to be measured did not open.")
+        time.sleep(0.2)
+    return address, {"web": _child("ioc.bench.tile_server"), "doors": _child("feeds")}
+
+
+@contextmanager
+def _field(devices: int, since: float, addresses: dict[str, Any], token: str) -> Iterator[None]:
+    """Devices report as long as the block lasts."""
+    command = [sys.executable, "-m", "ioc.bench.field_devices", str(devices), str(since)]
+    with subprocess.Popen([*command, json.dumps(addresses), token], stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def _wait_for_latest(store: Store, devices: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with store.owner_connection() as connection:
+        connection.autocommit = True
+        while (row := connection.execute("SELECT count(*) FROM ioc.latest").fetchone()) and row[0] < devices:
+            if time.monotonic() > deadline:
+                raise UserError(f"Only {row[0]} of {devices} devices reported.")
+            time.sleep(0.2)
+
+
+def _stored(store: Store) -> int:
+    with store.owner_connection() as connection:
+        row = connection.execute("SELECT count(*) FROM ioc.observation").fetchone()
+    return row[0] if row else 0
+
+
+def _child(word: str) -> int:
+    """The process that this one started with the word in its command."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and word in (stat.parent / "cmdline").read_text().split("\0"):
+                return int(stat.parent.name)
+    raise UserError(f"The process of {word} to be measured is not there.")
+
+
+def _processor_seconds(processes: dict[str, int], cluster: Path) -> dict[str, float]:
+    groups = {name: [number] for name, number in processes.items()} | {"store": sorted(processes_in(cluster))}
+    return {name: sum(_spent(number) for number in numbers) for name, numbers in groups.items()}
+
+
+def _spent(number: int) -> float:
+    try:
+        parts = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -158,7 +266,7 @@ def _token(store: Store, number: int) -> str:
 
 
 @contextmanager
-def _screens(address: str, tokens: Sequence[str], count: int) -> Iterator[list[float]]:
+def _screens(address: str, tokens: Sequence[str], count: int, since: float) -> Iterator[list[float]]:
     """Streams held open in a thread; gives the delays of what they are sent, as it comes."""
     delays: list[float] = []
     open_streams = threading.Semaphore(0)
@@ -175,9 +283,8 @@ def _screens(address: str, tokens: Sequence[str], count: int) -> Iterator[list[f
             open_streams.release()
             while line := await reader.readline():
                 if line.startswith(b"data: ["):
-                    now = datetime.now(UTC)
-                    times = (datetime.fromisoformat(item["at"]) for item in json.loads(line[6:]))
-                    delays.extend((now - time).total_seconds() for time in times)
+                    now = time.time() - since
+                    delays.extend(now - item["value"] for item in json.loads(line[6:]))
         finally:
             # The server to be measured waits for open streams when it ends.
             writer.close()
@@ -225,20 +332,3 @@ def _notices(url: str) -> Iterator[list[float]]:
     yield took
     ended.set()
     thread.join()
-
-
-def _report(store: Store, devices: int, seconds: float, wait: Callable[[float], None]) -> int:
-    """Every device reports every five seconds, each by itself; gives the number of readings."""
-    intake = Intake(store.app_url)
-    sent = 0
-    begin = time.monotonic()
-    while (now := time.monotonic() - begin) < seconds:
-        due = int(now * devices / 5)
-        for number in range(sent, due):
-            reading = Reading(f"D{1 + number % devices}", "Z", datetime.now(UTC), 20 + number % 100 / 100)
-            intake.submit([reading], source="bench")
-        sent = due
-        # The page's events are heard of only while its driver waits.
-        wait(20)
-    intake.close()
-    return sent

@@ -25,6 +25,7 @@ from geodata.binary_copy import copy_rows
 from geodata.store import Store
 from geodata.viewer import Viewer, resolve_viewer
 from ioc.accounts import NewAccount, add_account, new_password
+from ioc.bench.stations import device_code
 from layers.observation import CourseQuestion, course, latest_of_stations
 
 DAYS = 365
@@ -67,7 +68,7 @@ def fill_year(connection: Connection[Any], million: float, say: Callable[[str], 
     understand_arrays(connection)
     connection.commit()
     series = connection.execute(
-        "SELECT id, (device_code, metric) = ('D1', 'Z') FROM ioc.series ORDER BY id"
+        "SELECT id, (device_code, metric) = (%s, 'Z') FROM ioc.series ORDER BY id", [device_code(1)]
     ).fetchall()
     per_day = round(million * 1e6 / DAYS / len(series))
     began = time.monotonic()
@@ -114,9 +115,9 @@ async def _read(store: Store) -> tuple[float, float, float, float, int]:
     """Milliseconds: latest of all, a day of one, its year, the year of one that reports seldom; points."""
     viewer = _viewer(store)
     now = datetime.now(UTC)
-    year = CourseQuestion("D1", "Z", now - timedelta(days=365), now)
-    sparse = CourseQuestion("D2", "Z", now - timedelta(days=365), now)
-    day = CourseQuestion("D1", "Z", now - timedelta(days=5), now - timedelta(days=4))
+    year = CourseQuestion(device_code(1), "Z", now - timedelta(days=365), now)
+    sparse = CourseQuestion(device_code(2), "Z", now - timedelta(days=365), now)
+    day = CourseQuestion(device_code(1), "Z", now - timedelta(days=5), now - timedelta(days=4))
     took = (
         await _median(lambda: latest_of_stations(store, viewer, "")),
         await _median(lambda: course(store, viewer, day)),

@@ -8,6 +8,7 @@ from geodata.dataset_version import begin_version, create_tables, hold_dataset, 
 
 METRICS = ("Z", "VT")
 """What each device reports: water level and voltage."""
+CODE = sql.SQL("'420106' || lpad(n::text, 4, '0')")
 STREETS = 14
 AREA = sql.SQL("'420106' || lpad((1 + n %% {})::text, 3, '0')").format(STREETS)
 PLACE = sql.SQL(
@@ -22,17 +23,22 @@ ROWS = {
     "device": sql.SQL("""
         INSERT INTO {table}
             (dataset_id, sensitivity, id, code, area_code, name, device_type, station_code, geom)
-        SELECT {dataset}, 1, n, 'D' || n, {area}, '水位计 ' || n, '水位计', 'S' || n, {place}
+        SELECT {dataset}, 1, n, {code}, {area}, '水位计 ' || n, '水位计', 'S' || n, {place}
         FROM generate_series(1, %s) AS n
     """),
     "metric": sql.SQL("""
         INSERT INTO {table}
             (dataset_id, sensitivity, id, code, area_code, device_code, metric, name, unit, upper_limit)
-        SELECT {dataset}, 1, row_number() OVER (), concat_ws('-', n, metric), {area}, 'D' || n, metric,
+        SELECT {dataset}, 1, row_number() OVER (), concat_ws('-', n, metric), {area}, {code}, metric,
             metric, 'm', 25
         FROM generate_series(1, %s) AS n CROSS JOIN unnest({metrics}::text[]) AS metric
     """),
 }
+
+
+def device_code(number: int) -> str:
+    """The code of a device, from 1: an address as SL 651 has them, too."""
+    return f"420106{number:04}"
 
 
 def register_stations(connection: Connection[Any], count: int) -> None:
@@ -58,6 +64,7 @@ def register_stations(connection: Connection[Any], count: int) -> None:
         filled = rows.format(
             table=sql.Identifier("version", f"{target}_{version.id}"),
             dataset=row[0],
+            code=CODE,
             area=AREA,
             place=PLACE,
             metrics=list(METRICS),
