@@ -154,11 +154,15 @@ class FeedDoors:
         return Gateway(name, begin, self._keep, self._tallies[name], Limits(IDLE_SECONDS[name]))
 
     async def _keep(self, readings: Sequence[Reading], positions: Sequence[Position], source: str) -> Receipt:
-        loop = asyncio.get_running_loop()
-        # Handing in waits while the intake is full, which must not hold up the other connections.
-        stored = await loop.run_in_executor(
-            self._handing_in, self._intake.submit, readings, positions, source
-        )
+        if readings:
+            # Handing in waits while the intake is full, which must not hold up the other connections.
+            loop = asyncio.get_running_loop()
+            stored = await loop.run_in_executor(
+                self._handing_in, self._intake.submit, readings, positions, source
+            )
+        else:
+            # Positions never wait: for want of room they are shed.
+            stored = self._intake.submit((), positions, source)
         # A connection that is ended does not take back what it has handed in.
         return await asyncio.shield(asyncio.wrap_future(stored))
 

@@ -1,7 +1,8 @@
-/* Whether what is shown is live: a sign in the header, and a banner that says since when it is not. */
+/* Whether what is shown is live: a sign in the header, and a banner that says since when it is not, or that more comes than is stored. */
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
+  const FLOOD_SAID_MS = 90000; // three times as long as until it is said again
   const el = (...parts) => ioc.element(...parts);
 
   const clock = (time) => time.toLocaleTimeString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false });
@@ -23,7 +24,21 @@
     else ioc.banner.clear("live_lost");
   }
 
+  let flood = null;
+
+  /** Positions are shed: said by the server again and again while it lasts. */
+  function tellOfFlood(items) {
+    const said = items.map((item) => item.state).findLast((state) => state === "shedding" || state === "normal");
+    if (!said) return;
+    clearTimeout(flood);
+    if (said === "shedding") {
+      ioc.banner.show("live_flood", "warn");
+      flood = setTimeout(() => ioc.banner.clear("live_flood"), FLOOD_SAID_MS);
+    } else ioc.banner.clear("live_flood");
+  }
+
   function start() {
+    ioc.live.on("device", tellOfFlood);
     ioc.on("live", draw);
     ioc.on("replay", draw);
   }

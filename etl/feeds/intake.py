@@ -9,6 +9,7 @@ tells nearly the same, are shed then, counted, and said so.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -30,6 +31,8 @@ MOST_READINGS = 100_000
 """That wait; whoever brings more is held until there is room."""
 MOST_POSITIONS = 20_000
 """That wait; more are shed."""
+SAY_SECONDS = 30.0
+"""While positions are shed it is said again, for pages that were opened since."""
 RETRY_SECONDS = 0.5
 DEFAULT_KEPT_DAYS = 400
 
@@ -61,6 +64,7 @@ class Intake:
         self._positions = 0
         self._shed = 0
         self._shedding = False
+        self._say_at = 0.0
         self._notices: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -113,11 +117,15 @@ class Intake:
             return 0
         if not self._shedding:
             self._shedding = True
-            self._notices.append({"state": "shedding"})
+            self._say_shedding()
             log.warning("intake: more comes than can be stored; positions are shed, readings wait")
         self._shed += len(positions)
         metrics.POSITIONS.labels("shed").inc(len(positions))
         return len(positions)
+
+    def _say_shedding(self) -> None:
+        self._notices.append({"state": "shedding"})
+        self._say_at = time.monotonic() + SAY_SECONDS
 
     def _count(self, waiting: _Waiting, sign: int) -> None:
         readings, positions, _source = waiting.content
@@ -130,6 +138,8 @@ class Intake:
         """The writer: until the intake is closed and its queue empty."""
         while batch := self._next_batch():
             with self._changed:
+                if self._shedding and time.monotonic() >= self._say_at:
+                    self._say_shedding()
                 notices, self._notices = self._notices, []
             self._write(batch, notices)
             with self._changed:

@@ -47,7 +47,14 @@ class Town:
             | {"lon": lon, "lat": lat}
             for name, lon, lat in positions
         ]
-        self._connection.execute("SELECT ioc.tell('position', %s)", [json.dumps(items)])
+        self._tell("position", items)
+
+    def tell_of_flood(self, state: str) -> None:
+        """Positions are shed, or stored again."""
+        self._tell("device", [{"r": self._right, "state": state}])
+
+    def _tell(self, topic: str, items: list[dict[str, Any]]) -> None:
+        self._connection.execute("SELECT ioc.tell(%s, %s)", [topic, json.dumps(items)])
         self._connection.commit()
 
 
@@ -100,6 +107,11 @@ def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: An
     page.wait_for_selector("body[data-live=live]")
     page.wait_for_selector("#banner", state="hidden")
     assert page.evaluate("location.hash") == view
+
+    town.tell_of_flood("shedding")
+    page.wait_for_selector("#banner >> text=车辆位置暂时不全")
+    town.tell_of_flood("normal")
+    page.wait_for_selector("#banner", state="hidden")
 
 
 def test_a_day_of_updates_does_not_grow_the_page(open_map: OpenMap, town: Any) -> None:
