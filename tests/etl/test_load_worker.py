@@ -19,26 +19,9 @@ from etl.load_queue import RUN_CHANNEL, ensure_queue, hand_out, request_load
 from etl.load_worker import ATTEMPTS, LoadWorker
 from etl.overdue import overdue_datasets, review_overdue
 from geodata.store import Store
+from tests.etl.old_trees import JOB
 
-JOB = """
-title_zh = "古树名木"
-title_en = "Old trees"
-department = "garden"
-target = "departmental_feature"
-
-[source]
-path = "古树.csv"
-x = "经度"
-y = "纬度"
-crs = "EPSG:4490"
-
-[fields]
-code = "编号"
-name = "名称"
-
-[assign]
-by = "none"
-
+PERIODIC_JOB = f"""{JOB}
 [catalogue]
 update_period = "monthly"
 sharing = "unconditional"
@@ -51,7 +34,7 @@ cron = "30 3 * * 1"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / "old_tree.toml").write_text(JOB)
+    (tmp_path / "jobs" / "old_tree.toml").write_text(PERIODIC_JOB)
     (tmp_path / "古树.csv").write_text("编号,名称,经度,纬度\nG1,银杏,114.31,30.54\n")
     return tmp_path
 
@@ -173,7 +156,7 @@ def test_a_dataset_becomes_overdue_and_is_no_more_when_loaded(store: Store, work
 
 
 def test_a_second_person_decides_through_the_queue(store: Store, folder: Path, worker: LoadWorker) -> None:
-    (folder / "jobs" / "old_tree.toml").write_text(JOB + "\n[publish]\napproval = true\n")
+    (folder / "jobs" / "old_tree.toml").write_text(PERIODIC_JOB + "\n[publish]\napproval = true\n")
     with store.owner_connection() as connection:
         for name in ("steward", "second"):
             connection.execute(

@@ -15,26 +15,7 @@ from geodata.errors import UserError
 from geodata.store import Store
 from ioc.inbox import Inbox
 from ioc.loading_worker import worker
-
-JOB = """
-title_zh = "古树名木"
-title_en = "Old trees"
-department = "garden"
-target = "departmental_feature"
-
-[source]
-path = "古树.csv"
-x = "经度"
-y = "纬度"
-crs = "EPSG:4490"
-
-[fields]
-code = "编号"
-name = "名称"
-
-[assign]
-by = "none"
-"""
+from tests.etl.old_trees import JOB
 
 ROWS = "编号,名称,经度,纬度\nG1,银杏,114.31,30.54\nG2,樟树,114.32,30.55\n"
 
