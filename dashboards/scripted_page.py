@@ -36,6 +36,7 @@ SCRIPTS = {
         "case_place.js",
         "case_card.js",
         "case_table.js",
+        "case_statistics.js",
         "cases.js",
     ),
     "review": (*MAP, "edit_words.js", "review_map.js", "review_note.js", "review.js"),

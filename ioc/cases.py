@@ -1,11 +1,12 @@
 """``/cases``: report a case, see cases, move them on."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.encoders import jsonable_encoder
 from psycopg import Connection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,7 @@ from geodata.case_filing import CaseReport, file_case, suspected_duplicates
 from geodata.case_flow import Step, attach_photo, take_step
 from geodata.case_refusal import CaseRefusedError
 from geodata.store import Store
+from ioc.case_statistics import add_statistics
 from ioc.edits import limited_body
 from ioc.page_choices import choices_of, keep_choices
 from ioc.sign_in import origin_of, viewer_of
@@ -37,6 +39,8 @@ from layers.problem import problem_response
 
 NO_STORE = {"Cache-Control": "private, no-store"}
 STATUS = {"right": 403, "changed": 409, "state": 409}
+
+NOBODY_THERE = CaseRefusedError("right", "Nobody acts through a wall screen's session: sign in by name.")
 
 Id = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 MatterClass = Annotated[str, Field(pattern=r"^\d{5}$")]
@@ -90,6 +94,7 @@ def cases_router(store: Store, district_code: str) -> APIRouter:
         html = scripted_page("cases", choices_of(request), viewer_of(request))
         return keep_choices(request, HTMLResponse(html, headers=NO_STORE))
 
+    add_statistics(routes, connection)
     _add_reading(routes, connection)
     _add_reporter(routes, connection)
     _add_working(routes, connection, district_code)
@@ -148,13 +153,16 @@ def _add_reading(routes: APIRouter, connection: Any) -> None:
     def card(request: Request, case_id: Id) -> Response:
         """A case with its steps, and what the viewer may do with it."""
         with connection(request) as opened:
-            return _answer(case_card(opened, viewer_of(request), case_id))
+            found = case_card(opened, viewer_of(request), case_id)
+        return _answer(found | ({"actions": []} if viewer_of(request).unattended else {}))
 
 
 def _add_reporter(routes: APIRouter, connection: Any) -> None:
     @routes.get("/cases/{case_id}/reporter")
     def reporter(request: Request, case_id: Id) -> Response:
         """Who reported a case, in full, for those who call back; each look is kept in the audit trail."""
+        if viewer_of(request).unattended:
+            return _refused(NOBODY_THERE)
         with connection(request) as opened:
             return _answer(case_reporter(opened, case_id))
 
@@ -164,6 +172,8 @@ def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None
     def report(request: Request, sent: Report) -> Response:
         """Report a case as the viewer."""
         viewer = viewer_of(request)
+        if viewer.unattended:
+            return _refused(NOBODY_THERE)
         channel = "leader" if "leader" in viewer.roles else "department"
         content = CaseReport(
             source="map",
@@ -186,6 +196,8 @@ def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None
     @routes.post("/cases/{case_id}/steps")
     def step(request: Request, case_id: Id, sent: StepSent) -> Response:
         """Move a case on. `fault`: changed (a colleague was faster), state, right, or what is missing."""
+        if viewer_of(request).unattended:
+            return _refused(NOBODY_THERE)
         wanted = Step(
             case_id,
             sent.version,
@@ -209,6 +221,8 @@ def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None
         request: Request, case_id: Id, step: Annotated[int, Query(ge=1, lt=2**31)]
     ) -> Response:
         """Attach a photograph to a step of the viewer's: the body is a JPEG, PNG or WebP file."""
+        if viewer_of(request).unattended:
+            return _refused(NOBODY_THERE)
         picture = read_photo(await limited_body(request))
 
         def keep() -> int:
@@ -222,7 +236,8 @@ def _add_working(routes: APIRouter, connection: Any, district_code: str) -> None
 
 
 def _answer(content: dict[str, Any]) -> Response:
-    return JSONResponse(jsonable_encoder(content), headers=NO_STORE)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat)
+    return Response(text, media_type="application/json", headers=NO_STORE)
 
 
 def _refused(refusal: CaseRefusedError) -> Response:

@@ -1,5 +1,6 @@
 """Reading cases: lists with filters, the card of one, what is open, under the viewer's rights."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,9 @@ MOST_COUNTED = 10_000
 """More cases than this are not counted one by one."""
 URGING = ("urge", "force_close", "cancel")
 """Possible in every open state, so no sign that a case waits for somebody."""
+
+CODE = re.compile(r"\d{14}")
+"""A whole number of a case, of this store or of a source that numbers alike."""
 
 Sort = Literal["time_left", "newest"]
 
@@ -83,6 +87,8 @@ class CaseSearch:
 def case_list(connection: Connection[Any], viewer: Viewer, search: CaseSearch) -> dict[str, Any]:
     """A page of cases, how many there are (at most ``MOST_COUNTED``), and what is open by state."""
     where = _where(search)
+    # The clocks of ended cases do not run.
+    order = ORDERS["newest" if search.state in ("all", "ended") else search.sort]
     asked = {
         **vars(search),
         **_posts(viewer),
@@ -94,7 +100,7 @@ def case_list(connection: Connection[Any], viewer: Viewer, search: CaseSearch) -
             sql.SQL(
                 "SELECT {selected} FROM ioc.case_file c {joined} WHERE {where} ORDER BY {order} "
                 "LIMIT %(limit)s OFFSET %(offset)s"
-            ).format(selected=SELECTED, joined=JOINED, where=where, order=ORDERS[search.sort]),
+            ).format(selected=SELECTED, joined=JOINED, where=where, order=order),
             asked,
         ).fetchall()
         total = cursor.execute(
@@ -159,7 +165,9 @@ def _where(search: CaseSearch) -> sql.Composed:
         conditions.append(sql.SQL("c.department_code = %(department)s"))
     if search.component is not None:
         conditions.append(sql.SQL("c.component_id = %(component)s"))
-    if search.words:
+    if CODE.fullmatch(search.words):
+        conditions.append(sql.SQL("(c.code = %(words)s OR c.source_code = %(words)s)"))
+    elif search.words:
         conditions.append(
             sql.SQL(
                 "(c.code LIKE %(like)s OR c.source_code LIKE %(like)s OR c.title LIKE %(like)s "

@@ -126,8 +126,11 @@ def may_see(rights: Rights, dataset: _Guarded) -> bool:
     """Whether rights reach a dataset at its own sensitivity."""
     if dataset.id * 4 + dataset.sensitivity in rights.whole:
         return True
-    prefix = f"{dataset.id}.{dataset.sensitivity}."
-    return any(key.startswith(prefix) for key in rights.area)
+    prefix, own = f"{dataset.id}.{dataset.sensitivity}.", f"{dataset.id}."
+    # A level that is no number is a department, whose own cases its staff see.
+    return any(
+        key.startswith(prefix) or (key.startswith(own) and not key[len(own)].isdigit()) for key in rights.area
+    )
 
 
 def published_catalogue(watch: DatasetWatch, files: Catalogue | None = None) -> Callable[[], Catalogue]:

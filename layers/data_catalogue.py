@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 
 from geodata.code_table import CodeTable
-from geodata.models import VERSIONED_MODELS, DepartmentalFeature, field_names
+from geodata.models import RECORD_MODELS, DepartmentalFeature, field_names
 from layers.problem import NotFoundError
 
 TREND_VERSIONS = 12
@@ -232,7 +232,7 @@ def catalogue_fields(
     dataset: CatalogueDataset, code_tables: Mapping[str, str], fill: Mapping[str, float]
 ) -> list[CatalogueField]:
     """The columns of a dataset that carry something of its own, with their meaning."""
-    model = VERSIONED_MODELS[dataset.target]
+    model = RECORD_MODELS[dataset.target]
     named = {name: names for name, names in field_names(model).items() if name not in _OWN_COLUMNS}
     columns = [
         CatalogueField(

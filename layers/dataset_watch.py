@@ -1,6 +1,7 @@
 """What is published, kept current by the store's notices, so that what is cached is never stale."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ PUBLISHED: LiteralString = """
     JOIN ioc.dataset_revisions() r ON r.id = p.id
 """
 HISTORY: LiteralString = "SELECT * FROM ioc.dataset_history()"
+LIVE_TARGETS = frozenset({"case_file"})
+"""Tables whose rows change without being published anew."""
+LIVE_KEPT_SECONDS = 60
+"""How long what was made of such a table is taken for true."""
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 START_SECONDS = 20.0
@@ -54,8 +59,17 @@ class PublishedDataset:
 
     @property
     def version_key(self) -> str:
-        """Tells these rows from all others: this publication, and the edits by hand accepted until now."""
-        return f"{self.id}.{self.version_id}.{self.published_at}.{self.revision}"
+        """Tells these rows from all others: this publication, and the edits by hand accepted until now.
+
+        Of a live table it is another one from minute to minute.
+        """
+        minute = f".{int(time.time()) // LIVE_KEPT_SECONDS}" if self.is_live else ""
+        return f"{self.id}.{self.version_id}.{self.published_at}.{self.revision}{minute}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its rows change without being published anew."""
+        return self.target in LIVE_TARGETS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from psycopg import sql
 from sqlalchemy import ARRAY, Date, Float, Integer, Numeric
 
 from geodata.code_table import CodeTable
-from geodata.models import VERSIONED_MODELS, field_names
+from geodata.models import RECORD_MODELS, field_names
 from geodata.value_word import in_language
 from layers.filter import Filter, Kind
 
@@ -186,7 +186,7 @@ class Layer:
     @cached_property
     def columns(self) -> frozenset[str]:
         """Columns of the layer's table."""
-        return frozenset(VERSIONED_MODELS[self.table].__table__.columns.keys())
+        return frozenset(RECORD_MODELS[self.table].__table__.columns.keys())
 
     @property
     def most_listed(self) -> int | None:
@@ -200,7 +200,7 @@ class Layer:
             return sql.SQL("ioc.{}").format(sql.Identifier(self.table))
         if len(self.versions) == 1 and not self.versions[0].missing:
             return sql.SQL("version.{}").format(sql.Identifier(f"{self.table}_{self.versions[0].id}"))
-        columns = VERSIONED_MODELS[self.table].__table__.columns.keys()
+        columns = RECORD_MODELS[self.table].__table__.columns.keys()
         parts = [version.rows(self.table, columns) for version in self.versions]
         return sql.SQL("({}) AS retained").format(sql.SQL(" UNION ALL ").join(parts))
 
@@ -212,9 +212,9 @@ def listed_rows(layer: Layer, offset: int, limit: int) -> int:
 
 def shown_column(source: str, name: str, **how: Any) -> ShownField:
     """A record field of a declared column, labelled as the model names it."""
-    names = field_names(VERSIONED_MODELS[source])[name]
+    names = field_names(RECORD_MODELS[source])[name]
     unit = how.pop("unit", names.get("unit"))
-    kind = _kind(VERSIONED_MODELS[source].__table__.columns[name].type)
+    kind = _kind(RECORD_MODELS[source].__table__.columns[name].type)
     return ShownField(name, Title(names["zh"], names["en"]), unit=unit, kind=kind, **how)
 
 

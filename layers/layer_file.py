@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from geodata.code_table import table_names
 from geodata.errors import UserError
-from geodata.models import VERSIONED_MODELS, Feature, field_names
+from geodata.models import RECORD_MODELS, field_names
 from layers.layer import (
     WORLD_ZOOM,
     Geometry,
@@ -33,6 +33,7 @@ THEMES = (
     Theme("video", Title("视频监控", "Video")),
     Theme("facility", Title("公共设施", "Public facilities")),
     Theme("station", Title("监测站点", "Monitoring stations")),
+    Theme("case", Title("城市案件", "Cases")),
     Theme("departmental", Title("部门图层", "Departmental layers")),
     Theme("base", Title("基础地图", "Base map")),
 )
@@ -101,8 +102,8 @@ def read_layer(path: Path) -> Layer:
 
 def _layer(table: _Table) -> Layer:
     source = table.take("table", str)
-    model = VERSIONED_MODELS.get(source)
-    if model is None or not issubclass(model, Feature):
+    model = RECORD_MODELS.get(source)
+    if model is None or "geom" not in model.__table__.columns:
         raise table.fault("table", f"names “{source}”, which is no spatial table of the store")
     columns = frozenset(model.__table__.columns.keys())
 
@@ -196,7 +197,7 @@ def _field(table: _Table, entry: Any, source: str) -> ShownField:
         raise table.fault("fields", f"holds {entry!r}; write a column, or its name, digits, table and unit")
     how = dict(how)
     name = how.pop("name", None)
-    if name not in field_names(VERSIONED_MODELS[source]):
+    if name not in field_names(RECORD_MODELS[source]):
         raise table.fault("fields", f"names the column “{name}”, which the table {source} does not have")
     if "table" in how and how["table"] not in table_names():
         raise table.fault("fields", f"decodes {name} by the code table “{how['table']}”, which is not there")

@@ -2,6 +2,7 @@
 
 from psycopg import sql
 
+from geodata.models import VERSIONED_MODELS
 from layers.layer import Layer
 
 
@@ -9,8 +10,10 @@ def lineage_column(layer: Layer) -> sql.Composed:
     """An item of SELECT over rows called ``found``: file, row in it, version and time of the load.
 
     A row carried over from an earlier version names the load it came with. ``row`` is null of features that
-    were drawn by hand.
+    were drawn by hand. Rows that come one by one, such as cases, have no lineage.
     """
+    if layer.table not in VERSIONED_MODELS:
+        return sql.SQL("{}").format(sql.SQL("NULL::jsonb"))
     published: sql.Composable = sql.SQL(
         "SELECT d.published_version_id FROM ioc.dataset d WHERE d.id = found.dataset_id"
     )

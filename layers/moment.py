@@ -117,7 +117,7 @@ def versions_of(catalogue: Catalogue, viewer: Viewer, layer: Layer) -> list[dict
     found = []
     for dataset in catalogue.visible_datasets(layer, viewer):
         history = catalogue.snapshot.history.get(dataset.id, ())
-        followers = [*(one.published_at.isoformat() for one in history[1:]), None]
+        followers = [*(one.published_at.isoformat() for one in history[1:]), *([None] if history else [])]
         found += [
             {
                 "version": one.version_id,

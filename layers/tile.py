@@ -13,7 +13,7 @@ import structlog
 from geodata.store import Store
 from geodata.viewer import Rights, Viewer
 from layers.catalogue import Catalogue
-from layers.dataset_watch import DatasetWatch
+from layers.dataset_watch import LIVE_KEPT_SECONDS, DatasetWatch
 from layers.filter_reading import FilterError, narrowed
 from layers.layer import Layer
 from layers.mercator import mercator
@@ -67,11 +67,13 @@ class TilePlan:
 
     ``digest`` is the same exactly when every tile of the plan is. ``version`` is that of the plan without its
     filter: what the catalogue says of each layer, joined by "-"; two viewers of other rights have others.
+    ``minute`` is set where a layer changes without being published: the plan is another one in the next.
     """
 
     parts: tuple[LayerPart, ...]
     digest: str
     version: str
+    minute: int | None = None
 
 
 class UnknownLayerError(NotFoundError):
@@ -114,7 +116,7 @@ class TileService:
             self._planned_for = catalogue
         key = (viewer.rights, layer_ids, filter_text, at)
         plan = self._plans.get(key)
-        if plan is None:
+        if plan is None or plan.minute not in (None, _minute()):
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             plan = _plan(catalogue, viewer, layer_ids, filter_text, read_moment(at))
@@ -198,12 +200,14 @@ def _plan(
         raise UnknownLayerError(f"A tile holds at most {MOST_LAYERS} layers: ask for the others in another.")
     if filter_text and len(names) > 1:
         raise FilterError("A filter belongs to one layer: ask for the tiles of that layer by themselves.")
-    parts, versions, asked_for = [], [], []
+    parts, versions, asked_for, minute = [], [], [], None
     for name in names:
         layer = catalogue.by_id.get(name)
         datasets = catalogue.visible_datasets(layer, viewer) if layer else ()
         if layer is None or not datasets:
             raise UnknownLayerError(f"There is no layer “{name[:80]}”: GET /layers lists those there are.")
+        if any(dataset.is_live for dataset in datasets):
+            minute = _minute()
         layer, datasets = layer_at(catalogue, layer, datasets, moment)
         ids = [dataset.id for dataset in datasets]
         asked = narrowed(layer, filter_text)
@@ -211,7 +215,11 @@ def _plan(
         keys = [_drawing(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
         versions.append(_digest(keys)[:VERSION_LENGTH])
         asked_for += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
-    return TilePlan(tuple(parts), _digest([*versions, *asked_for])[:20], "-".join(versions))
+    return TilePlan(tuple(parts), _digest([*versions, *asked_for])[:20], "-".join(versions), minute)
+
+
+def _minute() -> int:
+    return int(time.time()) // LIVE_KEPT_SECONDS
 
 
 @lru_cache(MOST_PLANS)

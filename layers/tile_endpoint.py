@@ -87,7 +87,7 @@ class TileEndpoint:
             await _send_tile(send, tile, NOT_KEPT, accepts, scope["method"])
             return
         etag = f'W/"{plan.digest}-{address[0]}-{address[1]}-{address[2]}"'.encode()
-        kept = _version(scope) == plan.version
+        kept = plan.minute is None and _version(scope) == plan.version
         headers = [*(KEPT if kept else ASKED_AGAIN), (b"etag", etag)]
         if known is not None and (etag in known or known.strip() == b"*"):
             SAME.inc()

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from geodata.models import VERSIONED_MODELS
+from geodata.models import RECORD_MODELS
 from layers.box import in_box
 from layers.layer import Layer, Property
 
@@ -257,7 +257,7 @@ def row_parameters(layer: Layer, dataset_ids: list[int]) -> dict[str, Any]:
 
 def place(layer: Layer) -> sql.SQL:
     """Where a feature of a point layer is shown: some components are surveyed as lines or areas."""
-    model: Any = VERSIONED_MODELS[layer.table]
+    model: Any = RECORD_MODELS[layer.table]
     if layer.geometry != "point" or model.geometry_type == "POINT":
         return sql.SQL("geom_3857")
     return sql.SQL("CASE ST_Dimension(geom_3857) WHEN 0 THEN geom_3857 ELSE ST_PointOnSurface(geom_3857) END")

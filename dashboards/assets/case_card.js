@@ -7,6 +7,7 @@
   let shown = null;
   let form = null;
   let said = "";
+  let known = null; // suspected duplicates of the case they were last asked for
   let onMoved = () => undefined;
 
   const root = () => document.getElementById("case-card");
@@ -50,13 +51,13 @@
     const { text: time, level } = ioc.cases.left(one);
     const stage = ioc.cases.stage(one);
     root().replaceChildren(...[
-      el("h2", {}, one.title, el("small", {}, one.code), el("span", { class: "tag" }, ioc.cases.state(one.state)),
+      el("h2", {}, ioc.cases.title(one), el("small", {}, one.code), el("span", { class: "tag" }, ioc.cases.state(one.state)),
         ioc.cases.marks(one).map((mark) => el("span", { class: "tag bad" }, mark)),
         one.synthetic ? el("span", { class: "tag", title: ioc.text("demo_long") }, ioc.text("demo")) : null),
       one.deadline ? el("p", { class: `left ${level}`, id: "case-left" }, time, el("small", {}, ` ${text("deadline")} ${ioc.cases.when(one.deadline)}`)) : null,
       stage ? el("p", { class: `left ${stage.level}`, id: "case-stage-left" }, stage.text, el("small", {}, ` ${text("stage_deadline")} ${ioc.cases.when(one.stage_deadline)}`)) : null,
       one.description ? el("p", { id: "case-description" }, one.description) : null,
-      facts(one), said ? saidNode() : null, actions(), form ? fields() : null,
+      facts(one), duplicates(one), said ? saidNode() : null, actions(), form ? fields() : null,
       el("h3", {}, text("steps")), timeline()].filter(Boolean));
   }
 
@@ -74,6 +75,21 @@
       el("dl", {}, rows.flatMap(([name, value]) => [el("dt", {}, text(`field_${name}`)), el("dd", {}, value)]),
         one.component_code ? [el("dt", {}, text("field_component")), el("dd", {}, at ? el("a", { href: at }, one.component_code) : one.component_code)] : []),
       at ? el("p", {}, el("a", { href: at, id: "case-to-map" }, text("to_map")), "  ", el("button", { type: "button", class: "quiet", id: "case-cameras", onclick: cameras }, text("cameras")), el("span", { id: "case-camera-list" })) : null);
+  }
+
+  /** Cases that may be the same, for those who take it on or file it. */
+  function duplicates(one) {
+    if (one.lon === null || !shown.actions.some(({ action }) => ["accept", "register"].includes(action))) return null;
+    const node = el("div", { id: "case-duplicates", role: "status" });
+    const fill = (cases) => {
+      const others = cases.filter((other) => other.id !== one.id);
+      if (!others.length) return;
+      node.replaceChildren(el("p", { class: "warn" }, text("duplicates", { count: others.length })),
+        el("ul", {}, others.map((other) => el("li", {}, el("a", { href: `/cases?state=all#${other.id}`, target: "_blank" }, other.code), ` ${text("metres", { metres: Math.round(other.metres) })} · ${ioc.cases.state(other.state)} · ${ioc.cases.when(other.reported_at)}`))));
+    };
+    known = known?.id === one.id ? known : { id: one.id, cases: ioc.service.get(`/cases/duplicates?${new URLSearchParams({ matter: one.matter_code.slice(-5), lon: one.lon, lat: one.lat })}`).then((answer) => answer.cases).catch(() => []) };
+    known.cases.then(fill);
+    return node;
   }
 
   /** Who reported: masked, until somebody whose post needs it asks; that is kept in the audit trail. */

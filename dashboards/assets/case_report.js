@@ -80,7 +80,8 @@
 
   /** What the record card says of cases: the one it shows, or those at the component it shows. */
   function part(feature) {
-    if (feature.live === "live_case") return el("p", {}, el("a", { class: "case-link", href: `/cases?state=all#${feature.key}` }, text("open")));
+    const id = feature.live === "live_case" ? feature.key : feature.layer === "case_file" ? feature.id : null;
+    if (id) return el("p", {}, el("a", { class: "case-link", href: `/cases?state=all#${id}` }, text("open")));
     const node = el("div", { class: "linked cases-here" });
     const component = componentOf(feature);
     if (component) fillCases(node, component);

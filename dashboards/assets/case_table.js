@@ -14,7 +14,7 @@
     const { text: time, level } = ioc.cases.left(one);
     const stage = ioc.cases.stage(one);
     return el("tr", { "data-case": one.id, "data-version": one.version, "aria-selected": String(ioc.caseCard.chosen()?.id === one.id), onclick: () => onChoose(one.id) },
-      el("td", {}, el("button", { type: "button" }, one.title), el("small", {}, [one.code, ...ioc.cases.marks(one)].join(" · "))),
+      el("td", {}, el("button", { type: "button" }, ioc.cases.title(one)), el("small", {}, [one.code, ...ioc.cases.marks(one)].join(" · "))),
       el("td", {}, el("span", { class: "tag" }, ioc.cases.state(one.state)), stage ? el("small", { class: `left ${stage.level}` }, stage.text) : null), el("td", {}, one.street || "—"), el("td", {}, ioc.named(one, "department") || "—"),
       el("td", { class: "when" }, ioc.cases.when(one.reported_at)), el("td", { class: `left ${level}` }, time));
   }

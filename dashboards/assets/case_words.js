@@ -23,6 +23,13 @@
     return { text: ioc.text(key, { span: span(Math.abs(minutes)) }), level: minutes < 0 ? "late" : !one.stopped_at && minutes < SOON_MINUTES ? "soon" : "" };
   }
 
+  let matters = new Map();
+
+  /** What a case is about, in the language of the page. */
+  const title = (one) => (ioc.memory.language === "en" && matters.get(one.matter_code.slice(-5))?.name_en) || one.title;
+
+  const know = (known) => (matters = new Map(known.map((one) => [one.code, one])));
+
   /** Time left of the stage a case is in, as `left`; nothing where the stage has no limit or the case has ended. */
   function stage(one) {
     if (!one.stage_deadline || one.ended_at) return null;
@@ -44,5 +51,5 @@
   const condition = (one) => [one.condition ? ioc.text(`case_condition_${one.condition}`) : "", one.threshold, limit(one)].filter(Boolean).join(" · ");
   const post = (one) => (one === "department" ? ioc.text("case_post_department") : ioc.text(`role_${one}`));
 
-  ioc.cases = { when, left, stage, marks, limit, state, condition, post, span };
+  ioc.cases = { know, title, when, left, stage, marks, limit, state, condition, post, span };
 })();

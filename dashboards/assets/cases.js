@@ -137,7 +137,7 @@
   function take(items, whole) {
     if (!whole) {
       const last = items[items.length - 1];
-      document.getElementById("case-news").textContent = text(last.version === 1 ? "news_reported" : "news", { code: last.code, title: last.title, state: ioc.cases.state(last.state), time: ioc.clock(new Date(), { year: false }).slice(-5) });
+      document.getElementById("case-news").textContent = text(last.version === 1 ? "news_reported" : "news", { code: last.code, title: ioc.cases.title(last), state: ioc.cases.state(last.state), time: ioc.clock(new Date(), { year: false }).slice(-5) });
       clearTimeout(forgetting);
       forgetting = setTimeout(() => document.getElementById("case-news").replaceChildren(), NEWS_SECONDS * 1000);
     }
@@ -152,9 +152,11 @@
     await Promise.all([ioc.layers.load(), ioc.baseMap.load()]);
     const choices = await ioc.service.getAtLast("/cases/choices");
     ({ streets, departments } = choices);
+    ioc.cases.know(choices.matters);
     ioc.caseMap.start(choices.bounds);
     await load();
     if (/^#\d+$/.test(location.hash)) await choose(location.hash.slice(1));
+    ioc.caseStatistics.start();
     ioc.liveSign.start();
     ioc.live.on("case", take);
     ioc.live.start(["case"]);

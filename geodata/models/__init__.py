@@ -78,8 +78,11 @@ VERSIONED_MODELS: dict[str, type[Base]] = {
     )
 }
 """Tables a dataset can be loaded into, by table name."""
+RECORD_MODELS: dict[str, type[Base]] = {**VERSIONED_MODELS, CaseFile.__tablename__: CaseFile}
+"""Tables whose rows the map and the catalogue show: those, and cases, which are never loaded anew."""
 
 __all__ = [
+    "RECORD_MODELS",
     "STORE_SCHEMA",
     "VERSIONED_MODELS",
     "VERSION_SCHEMA",

@@ -29,13 +29,18 @@ from geodata.models.base import Base
 Timestamp = DateTime(timezone=True)
 
 
-def _count() -> Mapped[int]:
-    return mapped_column(SmallInteger, server_default=text("0"))
+def _named(zh: str, en: str, *how: Any, **column: Any) -> Any:
+    """A column with its names for people, in Chinese and English."""
+    return mapped_column(*how, info={"zh": zh, "en": en}, **column)
 
 
-def _day(moment: str) -> Mapped[date | None]:
+def _count(zh: str, en: str) -> Any:
+    return _named(zh, en, SmallInteger, server_default=text("0"))
+
+
+def _day(zh: str, en: str, moment: str) -> Any:
     """The day of a moment, in the district."""
-    return mapped_column(Computed(f"({moment} AT TIME ZONE 'Asia/Shanghai')::date", persisted=True))
+    return _named(zh, en, Computed(f"({moment} AT TIME ZONE 'Asia/Shanghai')::date", persisted=True))
 
 
 class CaseFile(Base):
@@ -47,6 +52,7 @@ class CaseFile(Base):
     """
 
     __tablename__ = "case_file"
+    geometry_type = "POINT"
     __table_args__ = (
         UniqueConstraint("source", "source_code"),
         CheckConstraint(
@@ -57,6 +63,7 @@ class CaseFile(Base):
         Index("ix_case_file_reported_at", "reported_at"),
         Index("ix_case_file_ended_at", "ended_at"),
         Index("ix_case_file_open", "deadline", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_case_file_source_code", "source_code"),
         Index("ix_case_file_reported_on", "reported_on"),
         Index("ix_case_file_due_on", "due_on"),
         Index("ix_case_file_ended_on", "ended_on"),
@@ -66,14 +73,14 @@ class CaseFile(Base):
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("ioc.dataset.id"))
-    code: Mapped[str] = mapped_column(unique=True)
+    code: Mapped[str] = _named("案件编号", "Case", unique=True)
     source: Mapped[str]
     source_code: Mapped[str | None]
-    channel: Mapped[str]
+    channel: Mapped[str] = _named("来源", "Channel")
     matter_code: Mapped[str]
-    title: Mapped[str]
-    description: Mapped[str | None]
-    address: Mapped[str | None]
+    title: Mapped[str] = _named("事项名称", "Title")
+    description: Mapped[str | None] = _named("问题描述", "Description")
+    address: Mapped[str | None] = _named("地址", "Address")
     geom: Mapped[Any] = mapped_column(Geometry("POINT", srid=4490, spatial_index=False), nullable=True)
     geom_3857: Mapped[Any] = mapped_column(
         Geometry("POINT", srid=3857, spatial_index=False),
@@ -82,9 +89,9 @@ class CaseFile(Base):
     )
     area_code: Mapped[str | None]
     sensitivity: Mapped[int] = mapped_column(SmallInteger)
-    component_code: Mapped[str | None]
+    component_code: Mapped[str | None] = _named("相关部件", "Component")
     component_id: Mapped[int | None] = mapped_column(BigInteger)
-    state: Mapped[str]
+    state: Mapped[str] = _named("状态", "State")
     version: Mapped[int]
     department_code: Mapped[str | None] = mapped_column(ForeignKey("ioc.department.code"))
     condition_key: Mapped[str | None]
@@ -94,11 +101,11 @@ class CaseFile(Base):
     stopped_at: Mapped[datetime | None] = mapped_column(Timestamp)
     suspended_until: Mapped[datetime | None] = mapped_column(Timestamp)
     extension_asked: Mapped[bool] = mapped_column(server_default=text("false"))
-    extensions: Mapped[int] = _count()
-    suspensions: Mapped[int] = _count()
-    reworks: Mapped[int] = _count()
-    returns: Mapped[int] = _count()
-    urges: Mapped[int] = _count()
+    extensions: Mapped[int] = _count("延期次数", "Extensions")
+    suspensions: Mapped[int] = _count("挂账次数", "Suspensions")
+    reworks: Mapped[int] = _count("返工次数", "Reworks")
+    returns: Mapped[int] = _count("回退次数", "Returns")
+    urges: Mapped[int] = _count("督办次数", "Urged")
     reported_at: Mapped[datetime] = mapped_column(Timestamp)
     received_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     filed_at: Mapped[datetime | None] = mapped_column(Timestamp)
@@ -106,10 +113,20 @@ class CaseFile(Base):
     handled_at: Mapped[datetime | None] = mapped_column(Timestamp)
     ended_at: Mapped[datetime | None] = mapped_column(Timestamp)
     synthetic: Mapped[bool] = mapped_column(server_default=text("false"))
-    matter_class: Mapped[str | None] = mapped_column(Computed("right(matter_code, 5)", persisted=True))
-    reported_on: Mapped[date | None] = _day("reported_at")
-    due_on: Mapped[date | None] = _day("deadline")
-    ended_on: Mapped[date | None] = _day("ended_at")
+    matter_class: Mapped[str | None] = _named(
+        "事项", "Matter", Computed("right(matter_code, 5)", persisted=True)
+    )
+    reported_on: Mapped[date | None] = _day("上报日期", "Reported on", "reported_at")
+    due_on: Mapped[date | None] = _day("处置截止日期", "Due on", "deadline")
+    ended_on: Mapped[date | None] = _day("办结日期", "Ended on", "ended_at")
+    was_late: Mapped[str | None] = _named(
+        "超期处置",
+        "Handled late",
+        Computed(
+            "CASE WHEN deadline < stopped_at THEN '是' WHEN deadline >= stopped_at THEN '否' END",
+            persisted=True,
+        ),
+    )
     stage_deadline: Mapped[datetime | None] = mapped_column(Timestamp)
     deferral_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     deferred_until: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -250,6 +250,7 @@ def _write(connection: Connection[Any], history: History, places: dict[str, np.n
             "INSERT INTO ioc.department (code, name_zh, name_en) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [code, *departments()[code]],
         )
+    connection.execute("UPDATE ioc.dataset SET synthetic = true WHERE code = 'case_file'")
     done = history.moments <= now
     _copy_cases(connection, history, places, done)
     _copy_steps(connection, history, done)

@@ -10,7 +10,7 @@ from psycopg import sql
 from sqlalchemy import ARRAY, Date, Float, Integer
 
 from geodata.errors import UserError
-from geodata.models import VERSIONED_MODELS
+from geodata.models import RECORD_MODELS
 from layers.dataset_watch import PublishedDataset
 from layers.layer import Layer, ShownField
 
@@ -132,7 +132,7 @@ def queryables(layer: Layer, datasets: Sequence[PublishedDataset]) -> dict[str, 
     declared = {
         str(entry["name"]): str(entry.get("type", "text")) for dataset in datasets for entry in dataset.fields
     }
-    columns = VERSIONED_MODELS[layer.table].__table__.columns
+    columns = RECORD_MODELS[layer.table].__table__.columns
     found: dict[str, Queryable] = {}
     for shown in layer.fields:
         if shown.attribute:
@@ -170,7 +170,7 @@ def sortables(layer: Layer, properties: Mapping[str, Queryable], uri: str, langu
 def schema(layer: Layer, properties: Mapping[str, Queryable], uri: str, language: str) -> dict[str, Any]:
     """The layer's queryables, the sortables and the place, as a JSON Schema."""
     described = sortables(layer, properties, uri, language)
-    model: Any = VERSIONED_MODELS[layer.table]
+    model: Any = RECORD_MODELS[layer.table]
     described["properties"][GEOMETRY] = {
         "title": "位置" if language == "zh" else "Place",
         "x-ogc-role": "primary-geometry",

@@ -54,6 +54,11 @@ def test_nobody_acts_through_a_wall_screen(server: Any) -> None:
         assert not any(one["may_act"] for one in listed.json()["alarms"])
         assert screen.post("/alarms/1/steps", json={"action": "acknowledged"}).status_code == 403
         assert screen.post("/alarms/silences/1/lift").status_code == 403
+        case = screen.get("/cases/list", params={"state": "all"}).json()["cases"][0]["id"]
+        assert screen.get(f"/cases/{case}").json()["actions"] == []
+        urge = {"action": "urge", "version": 1, "opinion": "催办"}
+        assert screen.post(f"/cases/{case}/steps", json=urge).status_code == 403
+        assert screen.post("/cases", json={"matter": "06010", "lon": 114.3, "lat": 30.5}).status_code == 403
 
 
 def test_silences_and_rules_are_held_to_sense(client: Client) -> None:

@@ -1,6 +1,8 @@
 """The doors by which cases come in: JSON of hotlines, Open311 of citizens' clients."""
 
+import secrets
 from collections.abc import Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +12,7 @@ from geodata.store import Store
 from ioc.feed_source import add_source
 from ioc.settings import Settings
 from ioc.web import create_app
-from tests.geodata.case_accounts import put
+from tests.geodata.case_accounts import put, report
 
 PLACE = {"lon": 114.3331, "lat": 30.5461}
 
@@ -167,3 +169,22 @@ def test_open311_says_what_is_wrong(
     answer = client.post("/open311/v2/requests.json", data=sent)
     assert answer.status_code == 400
     assert said in answer.json()[0]["description"]
+
+
+def test_who_reported_is_shown_to_those_who_call_back_and_that_is_kept(server: Any) -> None:
+    number = secrets.token_hex(4)
+    case = report(server.store, number, reporter={"name": "李小明", "phone": "13812345678"})
+    with server.client("dispatch") as receiver, server.client("urban") as other:
+        for client in (receiver, other):
+            assert "13812345678" not in client.get(f"/cases/{case}").text
+            assert "138****5678" in client.get(f"/cases/{case}").text
+        assert receiver.get(f"/cases/{case}/reporter").json()["reporter"]["phone"] == "13812345678"
+        assert other.get(f"/cases/{case}/reporter").status_code == 404
+        assert "13812345678" not in receiver.get("/cases/list", params={"words": number}).text
+    with server.store.owner_connection() as owner:
+        looks = owner.execute(
+            "SELECT count(*) FROM ioc.audit_entry e JOIN ioc.case_file c ON c.code = e.subject "
+            "WHERE e.action = 'view' AND e.layer = 'case_reporter' AND c.id = %s",
+            [case],
+        ).fetchone()
+    assert looks == (1,)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from geodata.models import VERSIONED_MODELS
+from geodata.models import RECORD_MODELS
 from layers.catalogue import Catalogue
 from tests.layers.district import District, rows_of
 
@@ -18,7 +18,7 @@ def test_every_shipped_link_names_what_exists(layer) -> None:
         if link.layer in DEPARTMENTAL:
             continue
         target = SHIPPED.by_id[link.layer]
-        columns = set(VERSIONED_MODELS[target.table].__table__.columns.keys())
+        columns = set(RECORD_MODELS[target.table].__table__.columns.keys())
         for match in link.matches:
             assert {match.column, *match.where} <= columns
         assert set(link.show) <= {shown.name for shown in target.fields}

@@ -22,7 +22,8 @@ def test_a_client_finds_its_way_from_the_landing_page(district: District) -> Non
         for one in listed:
             itself = await conversation.get(link_of(one, "self") or "")
             assert itself.json() == one
-            if one["id"] == "camera":
+            # Cameras are not taken away, and this district has no cases.
+            if one["id"] in ("camera", "case_file"):
                 continue
             page = (await conversation.get(f"{link_of(one, 'items')}?limit=2")).json()
             assert page["numberReturned"] == len(page["features"]) == 2

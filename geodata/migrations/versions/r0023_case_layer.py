@@ -1,0 +1,18 @@
+"""Cases are a layer of the map."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(Path(__file__).with_name("0023_case_layer.sql").read_text(encoding="utf-8"))
+
+
+def downgrade() -> None:
+    raise RuntimeError("Cases are not taken back; restore a backup from before instead.")
