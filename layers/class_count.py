@@ -94,7 +94,7 @@ class ClassCounter:
 
     async def _boxes(self, viewer: Viewer, layer: Layer, datasets: Datasets) -> ClassBoxes:
         dataset_ids = [dataset.id for dataset in datasets]
-        key = (layer, viewer.fingerprint(dataset_ids), *(d.version_key for d in datasets))
+        key = (layer, viewer.fingerprint(dataset_ids), *(d.rows_key for d in datasets))
 
         async def read() -> ClassBoxes:
             (rows,) = await self._store.read(viewer, [_boxes_statement(layer, dataset_ids)])

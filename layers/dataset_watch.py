@@ -34,6 +34,11 @@ RETRY_SECONDS = 1.0
 START_SECONDS = 20.0
 
 
+def current_minute() -> int:
+    """The number of the span of ``LIVE_KEPT_SECONDS`` that is running."""
+    return int(time.time()) // LIVE_KEPT_SECONDS
+
+
 @dataclass(frozen=True)
 class PublishedDataset:
     """A dataset and its published version. ``dimensions`` is known of departmental features only."""
@@ -61,10 +66,14 @@ class PublishedDataset:
     def version_key(self) -> str:
         """Tells these rows from all others: this publication, and the edits by hand accepted until now.
 
-        Of a live table it is another one from minute to minute.
+        Of a table whose rows change all the time it tells no more than that; ``rows_key`` does.
         """
-        minute = f".{int(time.time()) // LIVE_KEPT_SECONDS}" if self.is_live else ""
-        return f"{self.id}.{self.version_id}.{self.published_at}.{self.revision}{minute}"
+        return f"{self.id}.{self.version_id}.{self.published_at}.{self.revision}"
+
+    @property
+    def rows_key(self) -> str:
+        """As ``version_key``, and of a live table another one from minute to minute."""
+        return f"{self.version_key}.{current_minute()}" if self.is_live else self.version_key
 
     @property
     def is_live(self) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from geodata.store import Store
 from geodata.viewer import Rights, Viewer
 from layers.catalogue import Catalogue
-from layers.dataset_watch import LIVE_KEPT_SECONDS, DatasetWatch
+from layers.dataset_watch import DatasetWatch, current_minute
 from layers.filter_reading import FilterError, narrowed
 from layers.layer import Layer
 from layers.mercator import mercator
@@ -116,7 +116,7 @@ class TileService:
             self._planned_for = catalogue
         key = (viewer.rights, layer_ids, filter_text, at)
         plan = self._plans.get(key)
-        if plan is None or plan.minute not in (None, _minute()):
+        if plan is None or plan.minute not in (None, current_minute()):
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             plan = _plan(catalogue, viewer, layer_ids, filter_text, read_moment(at))
@@ -207,7 +207,7 @@ def _plan(
         if layer is None or not datasets:
             raise UnknownLayerError(f"There is no layer “{name[:80]}”: GET /layers lists those there are.")
         if any(dataset.is_live for dataset in datasets):
-            minute = _minute()
+            minute = current_minute()
         layer, datasets = layer_at(catalogue, layer, datasets, moment)
         ids = [dataset.id for dataset in datasets]
         asked = narrowed(layer, filter_text)
@@ -215,11 +215,9 @@ def _plan(
         keys = [_drawing(layer), *(dataset.version_key for dataset in datasets), viewer.fingerprint(ids)]
         versions.append(_digest(keys)[:VERSION_LENGTH])
         asked_for += [repr(asked), asked.filter.sql().as_string(None) if asked.filter else ""]
-    return TilePlan(tuple(parts), _digest([*versions, *asked_for])[:20], "-".join(versions), minute)
-
-
-def _minute() -> int:
-    return int(time.time()) // LIVE_KEPT_SECONDS
+    return TilePlan(
+        tuple(parts), _digest([*versions, *asked_for, str(minute)])[:20], "-".join(versions), minute
+    )
 
 
 @lru_cache(MOST_PLANS)

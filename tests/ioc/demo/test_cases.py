@@ -58,6 +58,8 @@ def test_what_is_written_agrees_with_itself(demo_store: Store) -> None:
             SELECT count(*) FROM ioc.case_file c
             JOIN ioc.case_step s ON (s.case_id, s.number) = (c.id, c.version)
             WHERE s.to_state <> c.state OR s.deadline IS DISTINCT FROM c.deadline
+                OR s.stage_deadline IS DISTINCT FROM c.stage_deadline
+                OR c.state = 'checking' AND c.stage_deadline < s.at + interval '2 hours'
                 OR (c.ended_at IS NULL) <> (c.state NOT IN ('closed', 'rejected')) OR s.at > %s
             """,
             [NOW],
