@@ -28,11 +28,9 @@
   const query = (more) => new URLSearchParams({ ...asked, ...more });
 
   async function load() {
-    try {
-      draw(await ioc.service.get(`/cases/statistics?${query()}`), "");
-    } catch (problem) {
-      draw(null, problem.message);
-    }
+    const wanted = String(query());
+    const [found, said] = await ioc.service.get(`/cases/statistics?${wanted}`).then((answer) => [answer, ""], (problem) => [null, problem.message]);
+    if (wanted === String(query())) draw(found, said);
   }
 
   function choices() {

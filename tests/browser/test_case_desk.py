@@ -184,7 +184,7 @@ def test_a_case_from_the_map_to_its_end(server: RunningServer, open_map: OpenMap
 
     dispatcher.click("#case-to-statistics")
     dispatcher.select_option("#statistics-by", "street")
-    assert "水果湖街道" in dispatcher.locator(".statistics-table tbody").inner_text()
+    dispatcher.wait_for_selector(".statistics-table tbody >> text=水果湖街道")
     with dispatcher.expect_download() as taken:
         dispatcher.click("#statistics-csv")
     assert "按期结案率" in taken.value.path().read_text("utf-8-sig")
