@@ -25,6 +25,8 @@ class MapSettings:
     zone_crs: str = "EPSG:4547"
     review_number: str | None = None
     synthetic: bool = False
+    alarm_sound_severity: int = 2
+    """The least severity of alarms that sound, from 1 to 4; 0: none does."""
 
     def as_page_data(self) -> dict[str, Any]:
         """The settings as the browser code reads them."""

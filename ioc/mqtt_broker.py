@@ -38,7 +38,7 @@ def private_broker(folder: Path) -> Iterator[str | None]:
     """The URL of a broker that runs as long as the block; None where Mosquitto is not installed.
 
     Args:
-        folder: of the broker alone: its password, and in ``data`` its configuration and what it has not
+        folder: of the broker alone: its password, and in ``broker`` its configuration and what it has not
             handed on yet.
 
     Raises:
@@ -54,8 +54,8 @@ def private_broker(folder: Path) -> Iterator[str | None]:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     password = kept_secret(folder / "password")
-    data = reachable_folder(folder / "data", account)
-    make_cluster_folder(folder / "data", data, account, "Mosquitto")
+    data = reachable_folder(folder / "broker", account)
+    make_cluster_folder(folder / "broker", data, account, "Mosquitto")
     _end_orphan(data)
     accounts, configuration, port = data / "accounts", data / "mosquitto.conf", _free_port()
     write_private(accounts, f"{USER}:{password}\n", account)

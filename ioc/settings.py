@@ -107,6 +107,14 @@ class Settings(BaseSettings):
         90, ge=2, description="Days for which raw positions are kept; simplified tracks stay."
     )
 
+    alarm_sound_severity: int = Field(
+        2,
+        ge=0,
+        le=4,
+        description="The least severe alarms that sound on screens: 1 red, 2 orange, 3 yellow, 4 blue; "
+        "0: none. Every new alarm flashes.",
+    )
+
     embed_origins: str = Field(
         "",
         pattern=r"^(https?://[A-Za-z0-9.*-]+(:\d{1,5})?([ ,]+|$))*$",

@@ -174,6 +174,7 @@ def _map_settings(settings: Settings, store: Store) -> MapSettings:
         "meridian": round(float(meridian)),
         "zone_crs": settings.district_projection,
         "review_number": settings.map_approval_number,
+        "alarm_sound_severity": settings.alarm_sound_severity,
     }
     if row is None:
         return MapSettings(**common)

@@ -162,6 +162,8 @@ def server(postgis: EmbeddedPostgis, demo_database: str) -> Iterator[RunningServ
 def running_server(store: Store) -> Iterator[RunningServer]:
     """The program on a store that holds the demo district; ended, if it has not ended, at the end."""
     with tempfile.TemporaryDirectory(prefix="ioc-server-") as folder:
+        # Root's broker runs as an account of its own, which must be able to enter.
+        Path(folder).chmod(0o755)
         environment = os.environ | {
             "IOC_DATABASE_URL": store.app_url,
             "IOC_OWNER_DATABASE_URL": store.owner_url,

@@ -12,6 +12,7 @@
       ...(ioc.page.settings.synthetic ? [el("span", { class: "tag", title: ioc.text("demo_long") }, ioc.text("demo"))] : []));
     document.getElementById("header-tools").replaceChildren(
       ioc.liveSign.element(),
+      ...[ioc.alarmSound.element()].filter(Boolean),
       el("div", { class: "segments", role: "group", "aria-label": ioc.text("theme"), id: "theme-switch" }, ["night", "day", "print"].map((theme) =>
         el("button", { type: "button", "data-theme-name": theme, title: ioc.text(`theme_${theme}_long`), "aria-pressed": String(theme === ioc.memory.theme), onclick: () => ioc.applyTheme(theme) }, ioc.text(`theme_${theme}`)))),
       el("button", { type: "button", class: "text-button", id: "language-switch", title: ioc.text("other_language_long"), onclick: () => ioc.applyLanguage(ioc.memory.language === "zh" ? "en" : "zh") }, ioc.text("other_language")),
@@ -61,8 +62,10 @@
       const menu = document.getElementById("user-menu");
       if (menu.open && !event.target.closest("#user-menu")) menu.open = false;
     });
+    ioc.on("alarm-sound", () => document.getElementById("alarm-sound") || build());
     viewer = ioc.viewer = await asked;
     build();
+    return viewer;
   }
 
   ioc.header = { start };

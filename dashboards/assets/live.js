@@ -17,6 +17,8 @@
   let attempt = 0;
   let retry = null;
   let hiding = null;
+  let ahead = 0; // milliseconds that the server's clock is ahead of the browser's
+  let mayRest = async () => true;
   let run = 0; // counts connections: what belongs to one before is ignored
   let state = { connection: "starting", since: null };
 
@@ -118,6 +120,7 @@
     }
     if (own !== run) return;
     gap = false;
+    ahead = Date.parse(answer.at) - Date.now();
     position = answer.event;
     for (const [topic, items] of Object.entries(answer.topics)) deliver(topic, items, true);
     const late = waiting;
@@ -128,8 +131,18 @@
 
   function followVisibility() {
     clearTimeout(hiding);
-    if (document.hidden) hiding = setTimeout(close, HIDDEN_SECONDS * 1000);
-    else if (!stream && known.length) reconnect();
+    if (document.hidden) hiding = setTimeout(rest, HIDDEN_SECONDS * 1000);
+    else wake();
+  }
+
+  async function rest() {
+    if ((await mayRest()) && document.hidden) close();
+  }
+
+  function wake() {
+    if (stream || !known.length) return;
+    reconnect();
+    if (document.hidden) hiding = setTimeout(rest, HIDDEN_SECONDS * 1000);
   }
 
   /** A stream that has fallen silent without an error is as good as broken. */
@@ -147,5 +160,16 @@
     window.addEventListener("pageshow", (event) => event.persisted && reconnect());
   }
 
-  ioc.live = { on, start, refresh: lost, state: () => state };
+  ioc.live = {
+    on,
+    start,
+    wake,
+    refresh: lost,
+    state: () => state,
+    isOpen: () => Boolean(stream),
+    /** The server's clock, in milliseconds. */
+    now: () => Date.now() + ahead,
+    /** `asked` says, as a promise, whether a hidden page may give its connection back. */
+    restWhen: (asked) => (mayRest = asked),
+  };
 })();

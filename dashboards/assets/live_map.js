@@ -40,7 +40,7 @@
   function take(layer, items, whole) {
     const state = shown.get(layer.id);
     const added = state.take(items, whole);
-    if (layer.pulse && (!whole || ioc.replay.state().playing) && isOn(layer.id)) added.forEach((key) => pulse(state.feature(key)));
+    if (layer.pulse && (!whole || ioc.replay.state().playing) && isOn(layer.id)) added.forEach((key) => pulse(state.of(key)[0], state.feature(key)));
     if (state.incomplete && !whole) askAgain();
     schedule();
   }
@@ -92,16 +92,18 @@
     }
   }
 
-  /** A ring that spreads once from what is new, drawn by the page and not by the map. */
-  function pulse(feature) {
-    if (!feature || document.hidden) return;
-    const [lon, lat] = feature.geometry.coordinates;
-    if (!ioc.leaflet.getBounds().contains([lat, lon])) return;
-    const ring = ioc.element("i", { class: "live-pulse", "data-urgency": feature.properties.urgency, onanimationend: () => ring.remove() });
+  const pulse = (item, feature) => feature && !item.silenced && ring(item);
+
+  /** A ring that spreads once from what is new, drawn by the page and not by the map; one for each item. */
+  function ring({ id, lon, lat, severity }) {
+    if (document.hidden || !ioc.leaflet.getBounds().contains([lat, lon])) return;
+    const pane = ioc.leaflet.getPane(PANE); // an alarm may come before the map of live layers is there
+    if (!pane || pane.querySelector(`.live-pulse[data-id="${id}"]`)) return;
+    const node = ioc.element("i", { class: "live-pulse", "data-id": id, "data-severity": severity, onanimationend: () => node.remove() });
     const at = ioc.leaflet.latLngToLayerPoint([lat, lon]);
-    ring.style.left = `${at.x}px`;
-    ring.style.top = `${at.y}px`;
-    ioc.leaflet.getPane(PANE)?.append(ring); // an alarm may come before the map of live layers is there
+    node.style.left = `${at.x}px`;
+    node.style.top = `${at.y}px`;
+    pane.append(node);
   }
 
   /** What is under a place of the page, uppermost first. */
@@ -157,5 +159,5 @@
     schedule();
   }
 
-  ioc.liveMap = { start, show, drawn, turn, isOn, hit, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
+  ioc.liveMap = { start, show, drawn, turn, isOn, hit, ring, layers: () => layers, items: (id) => shown.get(id), isMoving: () => moving, map: () => map };
 })();

@@ -50,6 +50,7 @@
     ioc.panelFocus.start();
     ioc.liveSign.start();
     ioc.livePanel.start();
+    ioc.alarmNotice.start(signedIn);
     ioc.liveMap.start().then(ioc.replayPanel.start);
     ioc.stationCard.start();
     document.getElementById("map-loading").remove();

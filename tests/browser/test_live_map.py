@@ -1,6 +1,7 @@
 """Live on the map: shown as it comes without moving the view, bounded, and honest when the stream breaks."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -62,6 +63,145 @@ class Town:
 def town(server: RunningServer) -> Any:
     with psycopg.connect(server.store.owner_url) as connection:
         yield Town(connection)
+
+
+class Devices:
+    """Raises alarms at devices of the demo, and clears them at the end."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        rows = connection.execute(
+            "SELECT d.code FROM ioc.device d WHERE d.geom IS NOT NULL ORDER BY 1 LIMIT 20"
+        ).fetchall()
+        self.codes = [code for (code,) in rows]
+
+    def set(self, codes: list[str], severity: int | None) -> None:
+        """Alarms of a severity at these devices; without a severity they are cleared."""
+        found = self._connection.execute(
+            "SELECT id FROM ioc.series_of(%s, %s)", [codes, ["LEVEL"] * len(codes)]
+        ).fetchall()
+        at = datetime.now(UTC).isoformat()
+        change = {
+            "rule": "drain_level",
+            "severity": severity,
+            "former": 5,
+            "value": 2.345,
+            "limit": 2,
+            "at": at,
+        }
+        words = {"title_zh": "管网液位：满管", "title_en": "Drain level: full", "unit": "m"}
+        changes = [change | words | {"series_id": number} for (number,) in found]
+        self._connection.execute("SELECT ioc.set_alarms(%s)", [json.dumps(changes)])
+        self._connection.commit()
+
+    def expect(self, code: str) -> int:
+        """An alarm there is expected; gives its number."""
+        (number,) = self._connection.execute(
+            "INSERT INTO ioc.alarm_silence (device_code, maintenance, begins_at, ends_at, reason, opened_by, "
+            "opener) SELECT %s, true, now(), now() + interval '1 hour', '检修', a.id, a.name "
+            "FROM ioc.account a WHERE a.name = 'duty' RETURNING id",
+            [code],
+        ).fetchone()  # pyright: ignore[reportGeneralTypeIssues]
+        self._connection.commit()
+        return number
+
+    def number(self, code: str) -> int:
+        """The open alarm there."""
+        row = self._connection.execute(
+            "SELECT id FROM ioc.alarm WHERE device_code = %s AND cleared_at IS NULL", [code]
+        ).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@pytest.fixture
+def devices(server: RunningServer) -> Any:
+    with psycopg.connect(server.store.owner_url) as connection:
+        made = Devices(connection)
+        yield made
+        made.set(made.codes, None)
+        connection.execute("DELETE FROM ioc.alarm_silence WHERE reason = '检修'")
+
+
+TOLD = """codes => codes.every((code) => Object.keys(JSON.parse(localStorage["ioc.alarms_told"] || "{}"))
+    .some((key) => key.startsWith(`${code}@`)))"""
+WATCH = """() => {
+    window.flashes = window.tones = 0;
+    new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach((node) => {
+        window.flashes += Number(node.className === "alarm-flash");
+    }))).observe(document.body, { childList: true });
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (at) { window.tones += 1; return start.call(this, at); };
+}"""
+QUIET = "() => !document.querySelector('.alarm-flash') && !document.querySelector('#alarm-notice li')"
+
+
+def _watching(page: Any) -> None:
+    """Alarms that were there before are no news, or are put away."""
+    page.wait_for_selector("#live-sign[data-state=live]")
+    page.wait_for_selector("#alarm-notice", state="attached")
+    page.evaluate(WATCH)
+
+
+def test_a_new_alarm_is_told_once(open_map: OpenMap, server: RunningServer, devices: Any) -> None:
+    first = open_map("duty")
+    second = first.context.new_page()
+    second.goto(server.address + "/")
+    tabs = (first, second)
+    for page in tabs:
+        _watching(page)
+
+    def told(codes: list[str]) -> tuple[int, int]:
+        """Alarms are told and known to both tabs; gives the flashes and tones that there were by now."""
+        numbers = [devices.number(code) for code in codes]
+        for page in tabs:
+            page.wait_for_function(TOLD, arg=numbers)
+            page.wait_for_function(
+                "ids => ids.every((id) => ioc.liveMap.items('live_alarm').of(String(id)).length)", arg=numbers
+            )
+        return tuple(sum(page.evaluate(f"window.{what}") for page in tabs) for what in ("flashes", "tones"))
+
+    # Two tabs of one browser: one of them tells. A yellow alarm is seen, a red one heard too.
+    yellow, *storm = devices.codes[:14]
+    devices.set([yellow], 3)
+    assert told([yellow]) == (1, 0)
+    devices.set(storm, 1)
+    assert told(storm) == (2, 6)
+    teller = next(page for page in tabs if page.locator("#alarm-notice li").count() > 1)
+    assert "13 条新告警" in teller.inner_text("#alarm-notice") or "14 条新告警" in teller.inner_text(
+        "#alarm-notice"
+    )
+    # What is worse than before is told again only where it begins to sound.
+    devices.set([yellow], 2)
+    teller.wait_for_function(
+        "id => Object.keys(JSON.parse(localStorage['ioc.alarms_told']))"
+        ".some((key) => key.startsWith(`${id}@`) && key.endsWith('!'))",
+        arg=devices.number(yellow),
+    )
+
+    second.close()
+    tabs = (first,)
+    # Alarms that are acknowledged, or expected, are no news; neither is what was told before a reload.
+    with server.client("duty") as duty:
+        for code in [yellow, *storm]:
+            duty.post(f"/alarms/{devices.number(code)}/steps", json={"action": "acknowledged"})
+    first.wait_for_function(QUIET)
+    expected, late, muted = devices.codes[14:17]
+    devices.expect(expected)
+    devices.set([expected], 1)
+    devices.set([late], 2)
+    told([late])
+    assert first.locator("#alarm-notice li").count() == 1
+    first.click("#alarm-sound")
+    first.reload()
+    _watching(first)
+    assert first.get_attribute("#alarm-sound", "data-state") == "off"
+    devices.set([muted], 1)
+    assert told([muted]) == (1, 0)
+    assert first.locator("#alarm-notice li").count() == 1
+    first.click("#alarm-notice-fly")
+    first.wait_for_selector("#record-card h2:has-text('管网液位：满管')")
+    first.wait_for_function("ioc.leaflet.getZoom() >= 17")
 
 
 def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: Any) -> None:

@@ -165,7 +165,7 @@ def test_nothing_acknowledged_is_lost_or_kept_twice(open_folder: Path) -> None:
 
     with ThreadPoolExecutor(1) as pool, ExitStack() as later:
         with _program(open_folder) as program:
-            session = open_folder / "mosquitto" / "data" / "mosquitto.db"
+            session = open_folder / "mosquitto" / "broker" / "mosquitto.db"
             _wait(
                 lambda: session.exists() and b"ioc-feeds" in session.read_bytes(), "the doors have a session"
             )
