@@ -44,6 +44,7 @@ SCRIPTS = (
     "layers.js",
     "live.js",
     "replay.js",
+    "live_devices.js",
     "alarm_sound.js",
     "alarm_notice.js",
     "live_items.js",

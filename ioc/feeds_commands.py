@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from etl.feeds.capture import read_capture
-from etl.feeds.door_store import ONLINE_MINUTES, DoorStatus, door_status
+from etl.feeds.door_store import DoorStatus, WrongClock, door_status, wrong_clocks
 from etl.feeds.frame_record import FrameRecorder
 from geodata.errors import UserError
 from ioc.context import open_database
@@ -23,6 +23,7 @@ from ioc.send_capture import send_capture
 from ioc.settings import read_settings
 from ioc.simulation.command import simulate
 
+MOST_CLOCKS = 10
 COUNTED = ("messages", "stored", "duplicates", "waiting", "shed", "refused")
 
 feeds_app = typer.Typer(no_args_is_help=True)
@@ -87,11 +88,12 @@ def send(
 
 @feeds_app.command("status")
 def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
-    """Print the doors, the devices heard at each, what came in within the last hour, and what was refused."""
+    """Print the doors, the devices heard at each, what came in within the last hour, and what is wrong."""
     with open_database(read_settings()) as store, store.owner_connection() as connection:
-        doors = door_status(connection)
+        doors, clocks = door_status(connection), wrong_clocks(connection)
     if as_json:
-        print(json.dumps([vars(door) for door in doors], default=str, ensure_ascii=False))
+        content = {"doors": [vars(door) for door in doors], "clocks": [vars(clock) for clock in clocks]}
+        print(json.dumps(content, default=str, ensure_ascii=False))
         return
     console = Console()
     if not doors:
@@ -103,6 +105,17 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = F
         for refusal in door.refusals[-3:]:
             who = refusal["device"] or refusal["peer"]
             console.print(f"{door.door}: {refusal['at'][:19]} {who}: {refusal['en']}", markup=False)
+    for clock in clocks[:MOST_CLOCKS]:
+        console.print(_clock(clock), markup=False)
+    if len(clocks) > MOST_CLOCKS:
+        console.print(f"… and {len(clocks) - MOST_CLOCKS} more wrong clocks: see /devices or --json.")
+
+
+def _clock(clock: WrongClock) -> str:
+    if clock.ahead_s is not None:
+        return f"clock: {clock.device} is {clock.ahead_s / 60:.0f} min ahead: set it."
+    behind = (clock.behind_s or 0) / 60
+    return f"clock: all readings of {clock.device} come {behind:.0f} min late: set it."
 
 
 def _listening(doors: list[DoorStatus]) -> Table:
@@ -111,8 +124,6 @@ def _listening(doors: list[DoorStatus]) -> Table:
         numbers = (door.connections, door.devices, door.online)
         noted = f"{door.silent_s:.0f} s ago"
         table.add_row(door.door, door.address or "shut", noted, *(f"{number:,}" for number in numbers))
-    table.caption = f"online: heard within {ONLINE_MINUTES} minutes"
-    table.caption_justify = "left"
     return table
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +22,7 @@ import typer
 from etl.alarms.judge import AlarmJudge
 from etl.alarms.sweep import AlarmSweep
 from etl.feeds.conversation import Conversation
-from etl.feeds.door_store import note_door
+from etl.feeds.door_store import note_devices, note_door
 from etl.feeds.door_tally import DoorTally
 from etl.feeds.gateway import Gateway, Limits
 from etl.feeds.hj212_conversation import Hj212Conversation
@@ -41,6 +42,7 @@ from ioc.settings import Settings, read_settings
 log = structlog.get_logger(__name__)
 
 NOTE_SECONDS = 5.0
+DEVICES_SECONDS = 15.0
 HOUR = 3600.0
 # HJ 212 allows an hour between two uploads, SL 651 between two reports; a vehicle sends heartbeats.
 IDLE_SECONDS = {"hj212": 2 * HOUR, "sl651": 2 * HOUR, "jt808": HOUR / 2}
@@ -96,7 +98,9 @@ class FeedDoors:
         self._settings = settings
         self._web = web
         self._intake = Intake(store.app_url, AlarmJudge(), settings.readings_kept_days)
-        self._sweep = AlarmSweep(listening=datetime.now(UTC))
+        self._listening_since = datetime.now(UTC)
+        self._sweep = AlarmSweep(listening=self._listening_since)
+        self._devices_noted_at = -DEVICES_SECONDS
         self._handing_in = ThreadPoolExecutor(1, thread_name_prefix="handing in")
         self._tallies = {name: DoorTally(name) for name in (*IDLE_SECONDS, "mqtt")}
         self._gateways = {name: self._gateway(name, begin) for name, begin in self._conversations().items()}
@@ -189,7 +193,10 @@ class FeedDoors:
             for name, tally in self._tallies.items():
                 note_door(self._connection, tally, self._address(name))
             with self._connection.transaction():
-                self._sweep.sweep(self._connection)
+                is_turn = self._sweep.sweep(self._connection)
+                if is_turn and time.monotonic() > self._devices_noted_at + DEVICES_SECONDS:
+                    self._devices_noted_at = time.monotonic()
+                    note_devices(self._connection, self._listening_since)
         except psycopg.Error as error:
             self._connection = None
             log.error("feeds: counts are not noted, alarms not swept", reason=str(error).strip())

@@ -7,11 +7,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import class_row
 
-SILENT_INTERVALS = 3
-"""A device is offline after so many of its longest intervals, and after ten minutes at least."""
-
 CONTACTS = """
-    WITH heard AS (
+    WITH reported AS (
         SELECT device_code, max(received_at) AS received_at, max(observed_at) AS observed_at FROM (
             SELECT s.device_code, l.received_at, l.observed_at
             FROM ioc.latest l JOIN ioc.series s ON s.id = l.series_id
@@ -19,20 +16,19 @@ CONTACTS = """
             SELECT s.device_code, p.received_at, p.observed_at
             FROM ioc.latest_position p JOIN ioc.series s ON s.id = p.series_id
         ) AS every GROUP BY 1
-    ), paced AS (SELECT device_code, max(interval_s) AS interval_s FROM ioc.metric GROUP BY 1)
-    SELECT d.code, d.name, d.device_type, d.protocol, d.station_code, t.name AS station, h.received_at,
-        h.observed_at, CASE WHEN c.noted_at > now() - interval '1 day' THEN c.ahead_s END AS ahead_s,
-        h.received_at IS NOT NULL AND h.received_at > now()
-            - greatest(
-                interval '10 minutes', make_interval(secs => %(intervals)s * coalesce(p.interval_s, 300))
-            ) AS online
+    )
+    SELECT d.code, d.name, d.device_type, d.protocol, d.station_code, t.name AS station,
+        greatest(h.received_at, c.last_at) AS heard_at, h.observed_at, k.ahead_s, k.behind_s,
+        coalesce(p.online, false) AS online, p.since
     FROM ioc.device d
-    LEFT JOIN heard h ON h.device_code = d.code
-    LEFT JOIN paced p ON p.device_code = d.code
-    LEFT JOIN ioc.device_clock c ON c.device_code = d.code
+    LEFT JOIN reported h ON h.device_code = d.code
+    LEFT JOIN ioc.device_contact c ON c.device_code = d.code
+    LEFT JOIN ioc.device_presence p ON p.device_code = d.code
+    LEFT JOIN ioc.device_clocks() k ON k.device_code = d.code
     LEFT JOIN ioc.station t ON t.code = d.station_code
-    ORDER BY online, h.received_at NULLS LAST, d.code
+    ORDER BY online, p.since DESC NULLS LAST, d.code
 """
+"""Whether a device is online is what was last told of it (``ioc.note_presence``)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,10 @@ class WaitingDevice:
 
 @dataclass(frozen=True)
 class DeviceContact:
-    """A known device; times are None where it has never been heard of. ``ahead_s``: its clock is fast."""
+    """A known device; times are None where it has never been heard of.
+
+    ``ahead_s``: its clock is fast; ``behind_s``: all its readings come so late, as with a slow clock.
+    """
 
     code: str
     name: str | None
@@ -70,10 +69,17 @@ class DeviceContact:
     protocol: str | None
     station_code: str | None
     station: str | None
-    received_at: datetime | None
+    heard_at: datetime | None
     observed_at: datetime | None
     ahead_s: float | None
+    behind_s: float | None
     online: bool
+    since: datetime | None
+
+    @property
+    def state(self) -> str:
+        """online, offline, or never: not heard of yet."""
+        return "online" if self.online else "offline" if self.since else "never"
 
 
 def waiting_devices(connection: Connection[Any]) -> list[WaitingDevice]:
@@ -90,6 +96,12 @@ def waiting_devices(connection: Connection[Any]) -> list[WaitingDevice]:
 
 
 def device_contacts(connection: Connection[Any]) -> list[DeviceContact]:
-    """Every device that the viewer sees: those that are silent first."""
+    """Every device that the viewer sees: those that went offline first, the latest of them before others."""
     with connection.cursor(row_factory=class_row(DeviceContact)) as cursor:
-        return cursor.execute(CONTACTS, {"intervals": SILENT_INTERVALS}).fetchall()
+        return cursor.execute(CONTACTS).fetchall()
+
+
+def doors_noted_at(connection: Connection[Any]) -> datetime | None:
+    """When the process of the doors last noted what came in: what is said of devices is of that time."""
+    row = connection.execute("SELECT ioc.doors_noted_at()").fetchone()
+    return row[0] if row else None

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
+  const LEAST_SILENCE_MS = 600000;
   const DIGITS = { m: 2, mm: 1 };
 
   const first = (item, names) => names.map((name) => item[name]).find((value) => value !== null && value !== undefined && value !== "");
@@ -83,9 +84,12 @@
       return found ? [found.name, names.length - names.indexOf(found.name)] : ["normal", 0];
     }
 
+    /** Its device is offline; of the past, where that is not known: it is as old as an offline device's would be. */
     isStale(item, now) {
       const intervals = this.layer.stale_after_intervals;
-      return Boolean(intervals && item.interval_s && now - Date.parse(item.at) > intervals * item.interval_s * 1000);
+      if (!intervals) return false;
+      if (!ioc.replay.isOn()) return ioc.liveDevices.isOffline(item.device);
+      return Boolean(item.interval_s) && now - Date.parse(item.at) > Math.max(LEAST_SILENCE_MS, intervals * item.interval_s * 1000);
     }
 
     /** The feature of a key as GeoJSON; null when it is gone or nobody knows where it is. */

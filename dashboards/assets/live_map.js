@@ -3,7 +3,6 @@
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const UPDATE_MS = 500; // at most two pictures a second, however much happens
-  const STALE_CHECK_MS = 60000;
   const UNKNOWN_MS = 60000; // how often a snapshot is taken because of items that it did not know
   const PANE = "live";
   const REACH = 9; // pixels around a click
@@ -124,12 +123,18 @@
       schedule();
     });
     document.addEventListener("visibilitychange", schedule);
-    setInterval(() => {
-      // What has not reported for long turns grey without an event.
-      for (const layer of layers) if (layer.stale_after_intervals) for (const key of shown.get(layer.id).features.keys()) shown.get(layer.id).changed.add(key);
-      schedule();
-    }, STALE_CHECK_MS);
+    ioc.on("live-devices", grey);
     ioc.on("theme", restyle);
+  }
+
+  /** Devices went offline or came back: what they measured last looks otherwise now. */
+  function grey(devices) {
+    for (const layer of layers) {
+      if (!layer.stale_after_intervals) continue;
+      const state = shown.get(layer.id);
+      for (const key of state.features.keys()) if (!devices || state.of(key).some(({ device }) => devices.has(device))) state.changed.add(key);
+    }
+    schedule();
   }
 
   async function restyle() {

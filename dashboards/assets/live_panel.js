@@ -21,7 +21,7 @@
         el("button", { type: "button", class: "group-name", "aria-expanded": String(open || Boolean(filter)), onclick: () => { open = !open; ioc.layerPanel.draw(); } },
           ioc.icon("chevron"), el("span", {}, ioc.text(ioc.replay.isOn() ? "replay" : "live")), el("span", { class: "quiet figures" }, `${on}/${members.length}`)),
         ioc.layerPanel.switchOf(ioc.text("live"), on > 0, turn, on > 0 && on < members.length)),
-      open || filter ? members.map(row) : null);
+      open || filter ? [...members.map(row), ioc.replay.isOn() ? null : ioc.liveDevices.element()].filter(Boolean) : null);
   }
 
   function row(layer) {

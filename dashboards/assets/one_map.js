@@ -50,6 +50,7 @@
     ioc.panelFocus.start();
     ioc.liveSign.start();
     ioc.livePanel.start();
+    ioc.liveDevices.start();
     ioc.alarmNotice.start(signedIn);
     ioc.liveMap.start().then(ioc.replayPanel.start);
     ioc.stationCard.start();

@@ -10,8 +10,14 @@ from psycopg.rows import class_row
 
 from etl.feeds.door_tally import DoorTally
 
-ONLINE_MINUTES = 15
-"""A device heard within them is called online."""
+
+@dataclass(frozen=True)
+class WrongClock:
+    """A device whose clock is ahead, or behind by as much as its readings always come late."""
+
+    device: str
+    ahead_s: float | None
+    behind_s: float | None
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,23 @@ def door_status(connection: Connection[Any]) -> list[DoorStatus]:
                 ), '{}') AS last_hour,
                 (SELECT count(*) FROM ioc.device_contact c WHERE c.door = d.door) AS devices,
                 (SELECT count(*) FROM ioc.device_contact c WHERE c.door = d.door
-                    AND c.last_at > now() - make_interval(mins => %s)) AS online
+                    AND EXISTS (SELECT FROM ioc.device_presence p WHERE p.device_code = c.device_code
+                        AND p.online)) AS online
             FROM ioc.feed_door d ORDER BY d.door
-            """,
-            [ONLINE_MINUTES],
+            """
         ).fetchall()
+
+
+def wrong_clocks(connection: Connection[Any]) -> list[WrongClock]:
+    """Devices whose clock is wrong, the worst first; the connection is the owner's."""
+    with connection.cursor(row_factory=class_row(WrongClock)) as cursor:
+        return cursor.execute(
+            "SELECT device_code AS device, ahead_s, behind_s FROM ioc.device_clocks() "
+            "ORDER BY greatest(ahead_s, behind_s) DESC, 1"
+        ).fetchall()
+
+
+def note_devices(connection: Connection[Any], listening_since: datetime) -> None:
+    """Note and tell which devices went offline or came back, and how late their readings come."""
+    connection.execute("SELECT ioc.note_lags()")
+    connection.execute("SELECT ioc.note_presence(%s)", [listening_since])

@@ -29,6 +29,8 @@ from geodata.binary_array import understand_arrays
 
 log = structlog.get_logger(__name__)
 
+PLATE = "plate"
+"""Beside the metrics of a device that waits: the plate its terminal registered with."""
 Submission: TypeAlias = tuple[Sequence[Reading], Sequence[Position], str]
 """Readings, positions, and the source: protocol and, behind a colon, who sent them."""
 
@@ -212,6 +214,8 @@ class _Waiting:
             at = f"{np.datetime_as_string(columns.observed_at[row], unit='s')}Z"
             lon, lat = float(columns.lon[row]), float(columns.lat[row])
             entry["last_payload"][columns.pairs[row][1]] = {"at": at, "lon": lon, "lat": lat}
+            if columns.plate[row]:
+                entry["last_payload"][PLATE] = {"at": at, "value": columns.plate[row]}
 
     def _unknown(self, pairs: list[tuple[str, str]], fresh: np.ndarray) -> Iterable[int]:
         unknown = {pair for pair in set(pairs) if self._register.device(pair[0]).right is None}

@@ -7,6 +7,7 @@ follows general knowledge of the standard, whose text was not at hand.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -48,6 +49,8 @@ class Jt808Conversation:
         self._packets = PacketAssembly()
         self._tracks: dict[str, Track] = {}
         """Of the vehicles that have authenticated."""
+        self._plates: dict[str, str] = {}
+        """Of the vehicles that have registered here."""
 
     def hear(self, frame: bytes, now: datetime) -> Heard:
         """Take a sound frame."""
@@ -70,6 +73,11 @@ class Jt808Conversation:
         return self._report(vehicle, message, now)
 
     def _register(self, vehicle: str, message: Message) -> Heard:
+        with suppress(FrameError):
+            # Colour 0 is a vehicle without a plate, which registers with the number of its chassis.
+            registration = jt808_body.read_registration(message)
+            if registration.plate_colour and len(self._plates) < MOST_VEHICLES:
+                self._plates[vehicle] = registration.plate
         answer = jt808_body.registration_answer(message, self._next(), self._code_of(vehicle))
         return Heard(vehicle, answers=[jt808.encode(answer)])
 
@@ -97,7 +105,8 @@ class Jt808Conversation:
         faults: list[FrameError] = []
         for location in locations:
             try:
-                positions.append(track.position(vehicle, location, now))
+                position = track.position(vehicle, location, now)
+                positions.append(position._replace(plate=self._plates.get(vehicle, "")))
             except FrameError as error:
                 faults.append(error)
         # A position that is not believed is done with: its terminal would send it for ever.

@@ -29,6 +29,7 @@ class Position(NamedTuple):
     """Where a device was: degrees, km/h, degrees from north, metres.
 
     ``frame`` is CGCS2000 or GCJ-02; empty: that of the device's record, CGCS2000 where that says nothing.
+    ``plate`` is what its terminal registered with, where that was heard.
     """
 
     device: str
@@ -40,6 +41,7 @@ class Position(NamedTuple):
     altitude: float | None = None
     status: str = ""
     frame: str = ""
+    plate: str = ""
 
 
 class Refusal(NamedTuple):

@@ -62,6 +62,7 @@ class PositionColumns:
     direction: np.ndarray
     altitude: np.ndarray
     status: list[str]
+    plate: list[str]
 
 
 def reading_columns(
@@ -109,8 +110,10 @@ def position_columns(
     """Positions that may be kept, brought to CGCS2000, and the others with the reason."""
     if not positions:
         nothing = np.zeros(0)
-        return PositionColumns(nothing, [], nothing, nothing, nothing, nothing, nothing, nothing, []), []
-    devices, times, lons, lats, speeds, directions, altitudes, statuses, frames = zip(*positions, strict=True)
+        return PositionColumns(nothing, [], nothing, nothing, nothing, nothing, nothing, nothing, [], []), []
+    devices, times, lons, lats, speeds, directions, altitudes, statuses, frames, plates = zip(
+        *positions, strict=True
+    )
     lon, lat = np.array(lons, dtype=np.float64), np.array(lats, dtype=np.float64)
     observed = _microseconds(times)
     pairs = [(code, POSITION_METRIC) for code in devices]
@@ -136,6 +139,7 @@ def position_columns(
         _numbers(directions)[kept],
         _numbers(altitudes)[kept],
         [statuses[row][:LONGEST_QUALITY] for row in kept],
+        [plates[row][:LONGEST_QUALITY] for row in kept],
     )
     return columns, _refusals("position", reasons)
 

@@ -35,7 +35,7 @@ from geodata.models.dataset import (
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
-from geodata.models.feed_door import DeviceContact, FeedCount, FeedDoor
+from geodata.models.feed_door import DeviceContact, DeviceLag, DevicePresence, FeedCount, FeedDoor
 from geodata.models.live_event import LiveEvent
 from geodata.models.load_run import LoadRun
 from geodata.models.observation import (
@@ -116,6 +116,8 @@ __all__ = [
     "Device",
     "DeviceClock",
     "DeviceContact",
+    "DeviceLag",
+    "DevicePresence",
     "District",
     "DutyGrid",
     "Facility",

@@ -1,9 +1,9 @@
-"""Doors for devices: what came in by each, and when each device was last heard."""
+"""Doors for devices: what came in by each, when each device was last heard, and how its clock goes."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime
+from sqlalchemy import BigInteger, DateTime, Double
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -43,3 +43,26 @@ class DeviceContact(Base):
     last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     messages: Mapped[int] = mapped_column(BigInteger)
     refused: Mapped[int] = mapped_column(BigInteger)
+
+
+class DevicePresence(Base):
+    """Whether a device is online, as was last told."""
+
+    __tablename__ = "device_presence"
+    device_code: Mapped[str] = mapped_column(primary_key=True)
+    online: Mapped[bool]
+    since: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), comment="heard again then; offline: heard last then"
+    )
+
+
+class DeviceLag(Base):
+    """A run of looks at how late a device's newest reading came, all much like the first; seconds."""
+
+    __tablename__ = "device_lag"
+    device_code: Mapped[str] = mapped_column(primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    looks: Mapped[int]
+    first_s: Mapped[float] = mapped_column(Double)
+    least_s: Mapped[float] = mapped_column(Double)

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl.feeds.intake import Intake
+from etl.feeds.reading import Reading
 from tests.browser.conftest import OpenMap
 from tests.browser.map_page import click_on, look
 from tests.conftest import RunningServer
@@ -91,7 +93,7 @@ class Devices:
         }
         words = {"title_zh": "管网液位：满管", "title_en": "Drain level: full", "unit": "m"}
         changes = [change | words | {"series_id": number} for (number,) in found]
-        self._connection.execute("SELECT ioc.set_alarms(%s)", [json.dumps(changes)])
+        self._connection.execute("SELECT ioc.set_alarms(%s, NULL)", [json.dumps(changes)])
         self._connection.commit()
 
     def expect(self, code: str) -> int:
@@ -104,6 +106,17 @@ class Devices:
         ).fetchone()  # pyright: ignore[reportGeneralTypeIssues]
         self._connection.commit()
         return number
+
+    def fall_silent(self, code: str) -> None:
+        """Nothing has come of it for two hours."""
+        self._connection.execute("SELECT ioc.note_presence(now())")
+        self._connection.execute(
+            "UPDATE ioc.latest SET received_at = now() - interval '2 hours' "
+            "WHERE series_id IN (SELECT id FROM ioc.series WHERE device_code = %s)",
+            [code],
+        )
+        self._connection.execute("SELECT ioc.note_presence(now() - interval '3 hours')")
+        self._connection.commit()
 
     def number(self, code: str) -> int:
         """The open alarm there."""
@@ -159,7 +172,10 @@ def test_a_new_alarm_is_told_once(open_map: OpenMap, server: RunningServer, devi
             page.wait_for_function(
                 "ids => ids.every((id) => ioc.liveMap.items('live_alarm').of(String(id)).length)", arg=numbers
             )
-        return tuple(sum(page.evaluate(f"window.{what}") for page in tabs) for what in ("flashes", "tones"))
+        flashes, tones = (
+            sum(page.evaluate(f"window.{what}") for page in tabs) for what in ("flashes", "tones")
+        )
+        return flashes, tones
 
     # Two tabs of one browser: one of them tells. A yellow alarm is seen, a red one heard too.
     yellow, *storm = devices.codes[:14]
@@ -203,6 +219,19 @@ def test_a_new_alarm_is_told_once(open_map: OpenMap, server: RunningServer, devi
     first.wait_for_selector("#record-card h2:has-text('管网液位：满管')")
     first.wait_for_function("ioc.leaflet.getZoom() >= 17")
 
+    # A device falls silent: it is counted, and what it measured last turns grey, without a reload.
+    intake = Intake(server.store.app_url)
+    intake.take([Reading(muted, "LEVEL", datetime.now(UTC), 1.5)])
+    intake.close()
+    level = """code => [...ioc.liveMap.items('live_reading').features.keys()]
+        .filter((key) => ioc.liveMap.items('live_reading').of(key)[0].device === code)
+        .map((key) => ioc.liveMap.items('live_reading').feature(key).properties.level)[0]"""
+    first.evaluate("ioc.live.refresh()")
+    first.wait_for_function(f"code => !['stale', undefined].includes(({level})(code))", arg=muted)
+    devices.fall_silent(muted)
+    first.wait_for_function(f"code => ({level})(code) === 'stale'", arg=muted)
+    assert "离线" in first.inner_text("#live-devices")
+
 
 def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: Any) -> None:
     page = open_map("admin")
@@ -239,6 +268,8 @@ def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: An
     page.evaluate("ioc.live.refresh()")
     page.wait_for_selector("body[data-live=lost]")
     assert "断开自" in page.inner_text("#live-sign")
+    page.evaluate("ioc.banner.show('problem_server', 'warn')")
+    page.evaluate("ioc.banner.clear('problem_server')")
     assert "显示的是当时的状态" in page.inner_text("#banner")
     assert page.evaluate("getComputedStyle(ioc.leaflet.getPane('live')).filter") == "grayscale(1)"
     assert page.evaluate(SHOWN) == ["V1", "V2"]

@@ -180,20 +180,22 @@ def test_a_steward_accepts_a_waiting_device_and_its_readings_show(
         row = connection.execute("SELECT min(code) FROM ioc.station").fetchone()
     assert row is not None
     station = row[0]
-    given = [reading("wait-1", 2, 4.25), reading("wait-2", 2, 1)]
-    assert door.post("/ingest/readings", json={"readings": given}).json()["waiting"] == 2
+    given = [reading("wait-1", 2, 4.25), reading("wait-2", 2, 1), reading(f"{station}77", 2, 1)]
+    assert door.post("/ingest/readings", json={"readings": given}).json()["waiting"] == 3
     with server.client("steward") as steward:
         page = steward.get("/devices").text
         assert "待接入设备" in page
         assert "wait-1" in page
         assert "4.25" in page
+        assert f'name="station:{station}77" value="{station}"' in page
         assert "Devices that wait" in steward.get("/devices?lang=en").text
-        nowhere = steward.post("/devices/accept", data={"code": "wait-1", "station": "nowhere"})
+        nowhere = steward.post("/devices/accept", data={"one": "wait-1", "station:wait-1": "nowhere"})
         assert nowhere.status_code == 409
-        accepted = {"code": "wait-1", "name": "新水位计", "station": station, "frame": "CGCS2000"}
+        assert steward.post("/devices/accept", data={}).status_code == 400
+        accepted = {"one": "wait-1", "name:wait-1": "新水位计", "station:wait-1": station}
         assert steward.post("/devices/accept", data=accepted).status_code == 303
         assert steward.post("/devices/accept", data=accepted).status_code == 409
-        assert steward.post("/devices/refuse", data={"code": "wait-2"}).status_code == 303
+        assert steward.post("/devices/refuse", data={"one": "wait-2"}).status_code == 303
         assert steward.get("/stations/wait-1/latest").json()["readings"][0]["value"] == 4.25
         assert "新水位计" in steward.get("/devices?q=wait-1&state=online").text
     again = [reading("wait-1", 1, 4.5), reading("wait-2", 1, 1)]
@@ -201,7 +203,7 @@ def test_a_steward_accepts_a_waiting_device_and_its_readings_show(
     assert (answer["stored"], answer["waiting"], [one["row"] for one in answer["refused"]]) == (1, 0, [1])
     with server.client("duty") as duty:
         assert duty.get("/devices").status_code == 403
-        assert duty.post("/devices/refuse", data={"code": "wait-2"}).status_code == 403
+        assert duty.post("/devices/refuse", data={"one": "wait-2"}).status_code == 403
         found = duty.get(f"/stations/{station}/latest").json()["readings"]
         assert next(one["value"] for one in found if one["device"] == "wait-1") == 4.5
     with server.store.owner_connection() as connection:

@@ -164,14 +164,16 @@ def test_an_unknown_device_waits_and_loses_nothing(
         [Reading("4711", "Z", at(-1), 3.5), Reading(device, "Z", at(-1), 1.0)], source="sl651"
     )
     assert (receipt.stored, receipt.waiting) == (2, 1)
-    receipt = intake.take([Reading("4711", "Z", at(0), 3.6)], [Position("4711", at(0), 114.3, 30.5)], "sl651")
+    receipt = intake.take(
+        [Reading("4711", "Z", at(0), 3.6)], [Position("4711", at(0), 114.3, 30.5, plate="鄂A1")], "sl651"
+    )
     assert (receipt.stored, receipt.waiting) == (2, 2)
     [(state, protocol, readings, positions, payload)] = rows(
         "SELECT state, protocol, readings, positions, last_payload FROM ioc.waiting_device"
     )
     assert (state, protocol, readings, positions) == ("waiting", "sl651", 2, 1)
     assert payload["Z"]["value"] == 3.6
-    assert payload["position"]["lon"] == 114.3
+    assert (payload["position"]["lon"], payload["plate"]["value"]) == (114.3, "鄂A1")
     assert [metric for metric, *_ in judge.seen] == ["Z"]
     topics = rows("SELECT topic, items -> 0 ->> 'device' FROM ioc.live_event ORDER BY id")
     assert topics == [("device", "4711"), ("reading", device)]
