@@ -225,7 +225,7 @@ def test_a_new_alarm_is_told_once(open_map: OpenMap, server: RunningServer, devi
     intake.close()
     level = """code => [...ioc.liveMap.items('live_reading').features.keys()]
         .filter((key) => ioc.liveMap.items('live_reading').of(key)[0].device === code)
-        .map((key) => ioc.liveMap.items('live_reading').feature(key).properties.level)[0]"""
+        .map((key) => ioc.liveMap.items('live_reading').feature(key)?.properties.level)[0]"""
     first.evaluate("ioc.live.refresh()")
     first.wait_for_function(f"code => !['stale', undefined].includes(({level})(code))", arg=muted)
     devices.fall_silent(muted)
