@@ -192,5 +192,5 @@
 
   const setClock = (server) => (ahead = Date.parse(server) - Date.now());
 
-  ioc.replay = { SPEEDS, MINUTE, state, isOn, now, present, go, play, stop, turn, step, setSpeed, setClock, leave, holds, glideMs };
+  ioc.replay = { SPEEDS, MINUTE, state, isOn, now, present, go, play, stop, turn, step, setSpeed, setClock, leave, holds, glideMs, isPassing };
 })();

@@ -7,6 +7,7 @@
   const RANGES = { 6: "replay_6_hours", 24: "replay_24_hours", 72: "replay_3_days", 168: "replay_7_days" };
   const PART_BEFORE = 0.1; // of a situation is shown before it and after it
   const FOLLOW_MS = 300000; // how often a span that ends now goes on
+  const RETRY_MS = 5000;
   const EARLIEST = "2000-01-01T00:00";
 
   let hours = 24;
@@ -19,7 +20,8 @@
 
   const root = () => document.getElementById("replay-panel");
   const node = (id) => document.getElementById(id);
-  const isTyping = (target) => target.closest("input:not(#replay-slider), textarea, select, button, a, summary, [contenteditable], [role=slider], [role=grid], [role=treegrid]");
+  const isTyping = (target) => target.closest("input:not(#replay-slider), textarea, select, [contenteditable], [role=slider], [role=listbox], [role=grid], [role=treegrid]");
+  const isPressable = (target) => target.closest("button, a, summary");
 
   function build() {
     const button = (id, icon, key, act) => ioc.layerPanel.iconButton(icon, ioc.text(key), act, { id });
@@ -77,6 +79,7 @@
     } catch (problem) {
       if (own !== asked) return;
       note = problem.message;
+      if (ioc.replay.isPassing(problem)) setTimeout(() => own === asked && load(wanted), RETRY_MS);
     }
     draw();
   }
@@ -137,7 +140,7 @@
   /** What there is to say about the moment: what went wrong, what is not kept, what did not report. */
   function words({ problem, leaving, shown, busy }) {
     if (leaving) return ioc.text(ioc.live.state().connection === "lost" ? "replay_leaving_lost" : "replay_leaving");
-    if (problem) return `${problem.message}${problem.status === 0 || problem.status >= 500 ? ioc.text("replay_again") : ""}`;
+    if (problem) return `${problem.message}${ioc.replay.isPassing(problem) ? ioc.text("replay_again") : ""}`;
     if (note) return note;
     const kept = answer?.kept;
     if (kept && shown !== null && (!kept.reading || shown < Date.parse(kept.reading))) return ioc.text("replay_not_kept", { time: kept.reading ? ioc.clock(kept.reading) : "—" });
@@ -192,6 +195,7 @@
       Object.assign(node("replay-alarms").dataset, { count: 0 });
       note = "";
       span = answer = null;
+      asked += 1; // what is on its way comes to nothing
     }
     ioc.recordCard.redraw();
     ioc.layerPanel.draw();
@@ -211,7 +215,7 @@
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
     if (event.key.toLowerCase() === "t") open();
     else if (!ioc.replay.isOn()) return;
-    else if (event.key === " ") ioc.replay.turn();
+    else if (event.key === " " && !isPressable(event.target)) ioc.replay.turn();
     else if (["ArrowLeft", "ArrowRight"].includes(event.key) && !event.target.closest("#map")) ioc.replay.step(event.key === "ArrowLeft" ? -1 : 1);
     else return;
     event.preventDefault();

@@ -9,6 +9,7 @@
   const RAIN_NEAR = 3000; // a gauge so far away still says whether it rained here
   const MOST_NEIGHBOURS = 8;
   const REFRESH_MS = 10000; // ages and neighbours
+  const ZONE_MS = 8 * 3600e3; // days are those of Beijing
   const MOST_BEHIND_MS = 3600e3; // of a course's end behind the moment that the map shows
   const RAIN = /^(DRP|PN\d+|P1)$/; // of SL 651-2014: rain of an interval, which adds up
   const ELEVATION = /^(Z[A-Z]?\d?|PPUPZ|PPDWZ)$/; // levels above a datum, not depths
@@ -137,6 +138,13 @@
     return new URLSearchParams({ metric: item.metric, device: item.device, ...more });
   }
 
+  /** Until when sums are asked for: of an hour or a day that was not over at a replayed moment, all would be told. */
+  function wholeSums(end, span) {
+    if (!ioc.replay.isOn()) return new Date(end).toISOString();
+    const whole = span === "year" ? 24 * 3600e3 : 3600e3;
+    return new Date(Math.floor((end + ZONE_MS) / whole) * whole - ZONE_MS).toISOString();
+  }
+
   /** Fetches the course and the rain over it; what is drawn stays until they are there. */
   async function ask() {
     const own = shown;
@@ -154,7 +162,7 @@
       const [course, rain] = await Promise.all([
         hanging ? null : series(item, { points: POINTS }),
         // Without rain over it a course is whole.
-        sums ? series(sums, { per: own.span === "year" ? "day" : "hour" }).catch((problem) => { if (hanging) throw problem; }) : null]);
+        sums ? series(sums, { per: own.span === "year" ? "day" : "hour", to: wholeSums(end, own.span) }).catch((problem) => { if (hanging) throw problem; }) : null]);
       if (own !== shown || own.asked !== asked) return;
       own.answers = { item, course, rain, hanging, begin, end, gauge: sums && sums.station !== item.station ? sums : null };
       own.problem = null;
