@@ -4,14 +4,14 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(Path(__file__).with_name("0023_device_presence.sql").read_text(encoding="utf-8"))
+    op.execute(Path(__file__).with_name("0024_device_presence.sql").read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
