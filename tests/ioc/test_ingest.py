@@ -152,6 +152,10 @@ def test_what_came_in_is_read_as_far_as_its_device_is_seen(door: httpx.Client, s
         assert (course["readings"], course["source"]) == (3000, "raw")
         assert len(course["points"]) <= 100
         assert max(value for _at, value in course["points"]) == 1e6
+        months = {"metric": metric, "from": (NOW - timedelta(days=60)).isoformat()}
+        course = water.get(f"/stations/{station}/series", params=months).json()
+        assert (course["readings"], course["source"]) == (3000, "hour")
+        assert max(value for _at, value in course["points"]) == 1e6
         sums = water.get(f"/stations/{station}/series", params={**about, "per": "day"}).json()["points"]
         assert sum(value for _at, value in sums) == sum(one["value"] for one in given)
         lines = water.get(f"/stations/{station}/export", params=about).text.splitlines()
