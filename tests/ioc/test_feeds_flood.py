@@ -58,7 +58,7 @@ def test_a_flood_sheds_positions_and_no_reading(
 
         standing = pool.submit(asyncio.run, stand_open())
         stop = stops.get()
-        session = open_folder / "mosquitto" / "data" / "mosquitto.db"
+        session = open_folder / "mosquitto" / "broker" / "mosquitto.db"
         _wait(lambda: session.exists() and b"ioc-feeds" in session.read_bytes(), "the doors have a session")
         devices = [MqttDevice(world, f"MQTT{n:04}") for n in range(STATIONS)]
         speaking = pool.submit(asyncio.run, speak())

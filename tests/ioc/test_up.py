@@ -70,7 +70,7 @@ def test_the_database_comes_back_after_kill_9_and_everything_stops_with_it(open_
     # As a service manager ends it.
     with running(open_folder) as (process, address):
         wait_for(200, address)
-        broker = (open_folder / "mosquitto" / "pid").read_text().strip()
+        broker = (open_folder / "mosquitto" / "broker" / "pid").read_text().strip()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE_SECONDS) == 0
         assert not Path(f"/proc/{broker}").exists()
