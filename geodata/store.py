@@ -77,9 +77,14 @@ class Store:
     def _viewer_pool(self) -> ViewerPool:
         return ViewerPool(self.app_url, self.pool_size)
 
-    async def read(self, viewer: Viewer, statements: Sequence[Statement]) -> list[Rows]:
-        """Rows of each statement, as ``viewer`` may see them: for tiles and other short, frequent reads."""
-        return await self._viewer_pool.read(viewer, statements)
+    async def read(
+        self, viewer: Viewer, statements: Sequence[Statement], *, prepared: bool = True
+    ) -> list[Rows]:
+        """Rows of each statement, as ``viewer`` may see them: for tiles and other short, frequent reads.
+
+        ``prepared`` statements are planned once for all values, others for the values they have.
+        """
+        return await self._viewer_pool.read(viewer, statements, prepared=prepared)
 
     @contextmanager
     def connect(self, viewer: Viewer) -> Iterator[Connection[Any]]:

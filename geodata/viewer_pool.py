@@ -64,27 +64,34 @@ class ViewerPool:
         connection.prepare_threshold = 0
         connection.prepared_max = PREPARED_STATEMENTS
 
-    async def read(self, viewer: Viewer, statements: Sequence[Statement]) -> list[Rows]:
+    async def read(
+        self, viewer: Viewer, statements: Sequence[Statement], *, prepared: bool = True
+    ) -> list[Rows]:
         """Rows of each statement, as ``viewer`` may see them; several go to the server in one journey.
 
+        ``prepared`` statements are planned once for all values, others for the values they have.
         A connection that the server closed while it lay idle is replaced and the statements read again.
         """
         await self._pool.open()
         try:
-            return await self._read(viewer, statements)
+            return await self._read(viewer, statements, prepared)
         except OperationalError:
             await self._pool.check()
-            return await self._read(viewer, statements)
+            return await self._read(viewer, statements, prepared)
 
-    async def _read(self, viewer: Viewer, statements: Sequence[Statement]) -> list[Rows]:
+    async def _read(self, viewer: Viewer, statements: Sequence[Statement], prepared: bool) -> list[Rows]:
+        prepare = None if prepared else False
         async with self._pool.connection() as connection:
             await connection.take_rights(viewer)
             if len(statements) == 1:
                 query, parameters = statements[0]
-                cursor = await connection.execute(query, parameters)
+                cursor = await connection.execute(query, parameters, prepare=prepare)
                 return [await cursor.fetchall()]
             async with connection.pipeline():
-                cursors = [await connection.execute(query, parameters) for query, parameters in statements]
+                cursors = [
+                    await connection.execute(query, parameters, prepare=prepare)
+                    for query, parameters in statements
+                ]
                 return [await cursor.fetchall() for cursor in cursors]
 
     async def close(self) -> None:

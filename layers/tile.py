@@ -21,7 +21,7 @@ from layers.metrics import TILE_SECONDS, TILES_COARSENED
 from layers.moment import layer_at, read_moment
 from layers.problem import NotFoundError
 from layers.tile_cache import Tile, TileCache
-from layers.tile_sql import STEPS, TileAddress, tile_parameters, tile_statement
+from layers.tile_sql import NARROW_TILES_FROM, STEPS, TileAddress, tile_parameters, tile_statement
 
 log = structlog.get_logger(__name__)
 
@@ -189,7 +189,11 @@ class TileService:
             )
             for part, step in zip(parts, steps, strict=True)
         ]
-        return [bytes(rows[0][0] or b"") for rows in await self._store.read(viewer, statements)]
+        # How many rows a filter leaves in a wide tile depends on its values: a month of cases is 7 ms when
+        # planned for that month, 115 ms when planned for any period.
+        prepared = address.z >= NARROW_TILES_FROM or not any(part.layer.filter for part in parts)
+        found = await self._store.read(viewer, statements, prepared=prepared)
+        return [bytes(rows[0][0] or b"") for rows in found]
 
 
 def _plan(
