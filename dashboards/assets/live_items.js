@@ -21,6 +21,7 @@
       this.changed = new Set();
       this.incomplete = false; // an item of something that the snapshot did not know
       this.clock = null; // when a whole state was taken
+      this.replayed = false; // whether that was of the past
     }
 
     /** Takes items as they come; gives the keys that are new. */
@@ -42,12 +43,13 @@
       }
       if (whole) this.incomplete = false;
       this.clock = ioc.replay.now();
+      this.replayed = ioc.replay.isOn();
       return added;
     }
 
     /** Whether a feature is as it was when a whole state came last, and looks as it did. */
     isSame(before, items) {
-      return before && before.size === items?.size && [...items].every(([name, item]) =>
+      return this.replayed === ioc.replay.isOn() && before && before.size === items?.size && [...items].every(([name, item]) =>
         JSON.stringify(item) === JSON.stringify(before.get(name)) && this.isStale(item, ioc.replay.now()) === this.isStale(item, this.clock));
     }
 
