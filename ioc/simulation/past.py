@@ -23,6 +23,8 @@ from ioc.simulation.scenario import Scenario
 STEP_S = 300
 CALM_S = 600
 """While no storm is under way, what would report oftener than in steps reports so seldom."""
+TOGETHER_S = 1800
+"""While no storm is under way, what is reported in so long is handed in and judged together."""
 POSITIONS_S = 100
 SOURCE = "demo:past"
 
@@ -60,10 +62,12 @@ def ensure_demo_past(
 def _life(
     devices: Mapping[str, Devices], weather: Scenario, fleet: Fleet | None, seed: int, end: datetime
 ) -> Iterator[tuple[datetime, list[Reading], list[Position]]]:
-    """What is reported at each step of the clock until ``end``, at which a scenario starts."""
+    """What is reported until each moment, up to ``end``, at which a scenario starts."""
     district = District(dict(devices), weather, seed)
     begin = int((end.timestamp() + BEGIN_S) // STEP_S + 1) * STEP_S
-    for clock in range(begin, int(end.timestamp()), STEP_S):
+    clocks = range(begin, int(end.timestamp()), STEP_S)
+    held: list[Reading] = []
+    for clock in clocks:
         moment = datetime.fromtimestamp(clock, UTC)
         second = clock - end.timestamp()
         stormy = weather.under_way(second)
@@ -72,7 +76,10 @@ def _life(
         often = STEP_S if stormy else CALM_S
         due = {kind: interval if interval >= STEP_S else often for kind, interval in INTERVALS.items()}
         kinds = [GAUGES, *(kind for kind, seconds in due.items() if clock % seconds == 0)]
-        yield moment, _reported(district, kinds, moment), positions
+        held += _reported(district, kinds, moment)
+        if stormy or clock % TOGETHER_S == 0 or clock == clocks[-1]:
+            yield moment, held, positions
+            held = []
 
 
 def _reported(district: District, kinds: list[str], moment: datetime) -> list[Reading]:
