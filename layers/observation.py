@@ -1,4 +1,4 @@
-"""What stations measure, as far as the viewer may see the devices: the latest of all, the course of one."""
+"""What stations measure, as far as the viewer may see the devices: courses, sums, raw readings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from psycopg import sql
 
 from geodata.store import Store
 from geodata.viewer import Viewer
@@ -20,44 +19,6 @@ HOURLY_SPAN = timedelta(days=3 * 366)
 """Up to this span hours are read, beyond it days."""
 LOCAL = timedelta(hours=8)
 """Days are those of Asia/Shanghai, which has no summer time."""
-
-# Devices without a station stand for themselves. The JSON is put together as text: functions that build it
-# take as long as all the rest. How many rows the viewer's rights leave is not to be foreseen, and a join that
-# takes the metrics for few goes through all of them for each series: a full join never does.
-LATEST = sql.SQL("""
-    SELECT coalesce('[' || string_agg(station, ',') || ']', '[]') FROM (
-        SELECT concat('{{', head, ',"readings":[', string_agg(reading, ','), ']}}') AS station FROM (
-            SELECT r.head, concat(
-                '{{"device":', to_json(r.device), ',"metric":', to_json(r.metric),
-                ',"name":', coalesce(to_json(m.name)::text, 'null'),
-                ',"unit":', coalesce(to_json(m.unit)::text, 'null'),
-                ',"at":', to_json(r.observed_at), ',"value":', r.value, ',"trend":', r.trend,
-                ',"quality":', to_json(r.quality), ',"received_at":', to_json(r.received_at),
-                ',"lower_limit":', coalesce(m.lower_limit::text, 'null'),
-                ',"upper_limit":', coalesce(m.upper_limit::text, 'null'), '}}'
-            ) AS reading
-            FROM (
-                SELECT d.code AS device, s.metric, l.*, concat(
-                    '"code":', to_json(coalesce(t.code, d.code)),
-                    ',"name":', coalesce(to_json(coalesce(t.name, d.name))::text, 'null'),
-                    ',"lon":', coalesce(ST_X(coalesce(t.geom, d.geom))::text, 'null'),
-                    ',"lat":', coalesce(ST_Y(coalesce(t.geom, d.geom))::text, 'null')
-                ) COLLATE "C" AS head
-                FROM ioc.latest l
-                JOIN ioc.series s ON s.id = l.series_id
-                JOIN ioc.device d ON d.code = s.device_code
-                LEFT JOIN ioc.station t ON t.code = d.station_code
-                WHERE {condition}
-            ) AS r
-            FULL JOIN ioc.metric m ON m.device_code = r.device AND m.metric = r.metric
-            WHERE coalesce(r.series_id, 0) > 0
-            ORDER BY r.head, r.device COLLATE "C", r.metric COLLATE "C"
-        ) AS reported
-        GROUP BY head
-    ) AS shown
-""")
-ALL = sql.SQL("coalesce(t.area_code, d.area_code, '') ^@ %(area)s")
-ONE = sql.SQL("coalesce(d.station_code, d.code) = %(code)s OR d.code = %(code)s")
 
 COURSE_OF = b"""
     SELECT s.id, d.code, m.name, m.unit, m.lower_limit, m.upper_limit, coalesce(t.name, d.name),
@@ -119,25 +80,6 @@ class CourseQuestion:
     end: datetime
     points: int = 2000
     device: str = ""
-
-
-async def latest_of_stations(store: Store, viewer: Viewer, area: str) -> str:
-    """JSON of all stations in an area (a prefix of its code, or '') with the latest of their metrics."""
-    statement = LATEST.format(condition=ALL)
-    ((text,),) = (await store.read(viewer, [(statement, {"area": area})]))[0]
-    return text
-
-
-async def latest_of_station(store: Store, viewer: Viewer, code: str) -> str:
-    """JSON of one station, or of a device that belongs to none.
-
-    Raises:
-        NotFoundError: nothing of it has been measured, as far as the viewer may see.
-    """
-    ((text,),) = (await store.read(viewer, [(LATEST.format(condition=ONE), {"code": code})]))[0]
-    if text == "[]":
-        raise NotFoundError(f"No station or device “{code[:64]}” has reported anything.")
-    return text[1:-1]
 
 
 async def course(store: Store, viewer: Viewer, question: CourseQuestion) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
 from layers.export import check_downloadable
+from layers.latest_reading import LatestReadings
 from layers.metrics import LOOKUP_SECONDS
 from layers.moment import DISTRICT_TIME, read_moment
 from layers.observation import (
     CourseQuestion,
     course,
-    latest_of_station,
-    latest_of_stations,
     readings_of,
     series_about,
     sums,
@@ -36,6 +35,7 @@ def observation_routes(
 ) -> APIRouter:
     """Routes of stations, each answering for the request's viewer."""
     routes = APIRouter(tags=["stations"])
+    latest = LatestReadings(store)
 
     @routes.get("/stations/latest")
     async def latest_of_all(
@@ -43,12 +43,12 @@ def observation_routes(
     ) -> Response:
         """The latest of every metric of every station; `area` is the code of a street, community or grid."""
         with LOOKUP_SECONDS.labels("latest").time():
-            return _json(await latest_of_stations(store, viewer_of(request), area))
+            return _json(await latest.of_stations(viewer_of(request), area))
 
     @routes.get("/stations/{code}/latest")
     async def latest_of_one(request: Request, code: str) -> Response:
         """The latest of every metric of a station, or of a device that belongs to none."""
-        return _json(await latest_of_station(store, viewer_of(request), code))
+        return _json(await latest.of_station(viewer_of(request), code))
 
     @routes.get("/stations/{code}/series")
     async def series(

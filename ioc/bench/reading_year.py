@@ -26,7 +26,8 @@ from geodata.store import Store
 from geodata.viewer import Viewer, resolve_viewer
 from ioc.accounts import NewAccount, add_account, new_password
 from ioc.bench.stations import device_code
-from layers.observation import CourseQuestion, course, latest_of_stations
+from layers.latest_reading import LatestReadings
+from layers.observation import CourseQuestion, course
 
 DAYS = 365
 READS = 15
@@ -114,12 +115,13 @@ def _fill_day(
 async def _read(store: Store) -> tuple[float, float, float, float, int]:
     """Milliseconds: latest of all, a day of one, its year, the year of one that reports seldom; points."""
     viewer = _viewer(store)
+    latest = LatestReadings(store)
     now = datetime.now(UTC)
     year = CourseQuestion(device_code(1), "Z", now - timedelta(days=365), now)
     sparse = CourseQuestion(device_code(2), "Z", now - timedelta(days=365), now)
     day = CourseQuestion(device_code(1), "Z", now - timedelta(days=5), now - timedelta(days=4))
     took = (
-        await _median(lambda: latest_of_stations(store, viewer, "")),
+        await _median(lambda: latest.of_stations(viewer, "")),
         await _median(lambda: course(store, viewer, day)),
         await _median(lambda: course(store, viewer, year)),
         await _median(lambda: course(store, viewer, sparse)),
