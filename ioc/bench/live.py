@@ -56,11 +56,16 @@ WATCH_PAGE = """() => {
     });
     ioc.on("live-items", (layer) => {
         if (layer?.id !== "live_reading") return;
-        const values = updated;
+        const [values, map] = [updated, ioc.liveMap.map()];
         updated = [];
-        ioc.liveMap.map().once("idle", () => {
-            const now = Date.now() / 1000;
-            for (const value of values) window.drawn.push([now, value]);
+        // Not until it is idle: with reports without end it hardly ever is.
+        map.on("sourcedata", function taken({ sourceId, isSourceLoaded }) {
+            if (sourceId !== layer.id || !isSourceLoaded) return;
+            map.off("sourcedata", taken);
+            map.once("render", () => {
+                const now = Date.now() / 1000;
+                for (const value of values) window.drawn.push([now, value]);
+            });
         });
     });
 }"""
