@@ -16,8 +16,6 @@ from layers.problem import NotFoundError
 MOST_ROWS = 100
 MOST_COUNTED = 10_000
 """More cases than this are not counted one by one."""
-URGING = ("urge", "force_close", "cancel")
-"""Possible in every open state, so no sign that a case waits for somebody."""
 
 CODE = re.compile(r"\d{14}")
 """A whole number of a case, of this store or of a source that numbers alike."""

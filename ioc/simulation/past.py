@@ -5,6 +5,7 @@ and a storm to play back. Like everything else of the demo it is synthetic (æ¼”ç
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -45,15 +46,14 @@ def ensure_demo_past(
             return 0
     begun = datetime.now(UTC)
     moment = begun
-    intake = Intake(store.app_url, AlarmJudge(clock=lambda: moment))
+    judge = AlarmJudge(clock=lambda: moment)
     sweep = AlarmSweep(listening=begun)
     kept = 0
-    with store.app_connection() as connection:
+    with closing(Intake(store.app_url, judge)) as intake, store.app_connection() as connection:
         for moment, readings, positions in _life(devices, weather, fleet, seed, begun):
             kept += intake.take(readings, positions, SOURCE).stored
             sweep.sweep(connection, moment)
             connection.commit()
-    intake.close()
     with store.owner_connection() as connection:
         connection.execute(FORGET_EVENTS, [begun])
     return kept
