@@ -23,6 +23,8 @@ KEYS = {"department": "department_code", "street": "street_code", "matter": "mat
 HEADS = {"department": ("部门", "Department"), "street": ("街道", "Street"), "matter": ("事项", "Matter")}
 NONE = ("未派遣或未定位", "None yet")
 TOTAL = ("合计", "Total")
+UNVERIFIED = ("（口径待核）", " (unverified)")
+"""Of an indicator whose formula or limit no standard that was seen confirms."""
 
 By = Literal["department", "street", "matter"]
 
@@ -63,6 +65,7 @@ def case_statistics(connection: Connection[Any], by: By, period: Period) -> dict
                 "name_zh": one.name,
                 "name_en": one.title("en"),
                 "rate": bool(one["denominator"]),
+                "verified": one.confidence == "seen",
             }
             for one in CodeTable.load("case_indicator")
         ],
@@ -109,7 +112,7 @@ def statistics_file(found: dict[str, Any], kind: Literal["csv", "xlsx"], languag
     heads = [
         f"{HEADS[found['by']][side]}（{period}）" if side == 0 else f"{HEADS[found['by']][side]} ({period})"
     ]
-    heads += [one[name] for one in found["indicators"]]
+    heads += [one[name] if one["verified"] else one[name] + UNVERIFIED[side] for one in found["indicators"]]
     lines = [[harmless(row[name]), *row["values"]] for row in found["rows"]]
     return _csv(heads, lines) if kind == "csv" else _workbook(heads, lines, found["indicators"])
 

@@ -52,9 +52,9 @@
     const held = document.activeElement?.id;
     root().replaceChildren(...[choices(), said ? el("p", { role: "alert", class: "warn" }, said) : null,
       found ? el("div", { class: "statistics-table", tabindex: "0", role: "region", "aria-label": text("statistics") },
-        el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, text(`statistics_by_${found.by}`)), found.indicators.map((one) => el("th", { scope: "col", class: "number" }, ioc.named(one, "name"))))),
+        el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, text(`statistics_by_${found.by}`)), found.indicators.map((one) => el("th", { scope: "col", class: "number", title: one.verified ? null : text("statistics_unverified") }, ioc.named(one, "name"), one.verified ? null : el("sup", {}, "*"))))),
           el("tbody", {}, found.rows.map((row) => el("tr", { class: row.total ? "total" : null }, el("th", { scope: "row" }, ioc.named(row, "name")), row.values.map((value, number) => cell(value, found.indicators[number]))))))) : null,
-      el("p", { class: "hint" }, text("statistics_how"))].filter(Boolean));
+      el("p", { class: "hint" }, text("statistics_how")), el("p", { class: "hint" }, `* ${text("statistics_unverified")}`)].filter(Boolean));
     if (held) document.getElementById(held)?.focus();
   }
 

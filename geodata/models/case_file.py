@@ -47,7 +47,8 @@ class CaseFile(Base):
     """A case as it stands after its last step; ``version`` is the number of that step.
 
     ``deadline`` runs while ``stopped_at`` is null; a case is overdue when its deadline lies before
-    ``stopped_at``, or before now, and its stage when ``stage_deadline`` does. ``source`` and
+    ``stopped_at``, or before now, and its stage when ``stage_deadline`` does; ``filing_deadline`` and
+    ``dispatch_deadline`` are those of two stages that are over, or nearly. ``source`` and
     ``source_code`` tell a report from every other.
     """
 
@@ -131,6 +132,8 @@ class CaseFile(Base):
     deferral_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     deferred_until: Mapped[datetime | None] = mapped_column(Timestamp)
     appeal: Mapped[str | None]
+    filing_deadline: Mapped[datetime | None] = mapped_column(Timestamp)
+    dispatch_deadline: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
 class CaseStep(Base):

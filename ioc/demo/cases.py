@@ -183,7 +183,7 @@ def _lives(
 
     moments = np.full((count, len(STEPS)), ABSENT)
     moments[:, 0] = reported
-    for column, minutes in ((2, 25), (REGISTER, 60), (DISPATCH, 45)):
+    for column, minutes in ((2, 8), (REGISTER, 11), (DISPATCH, 9)):
         moments[:, column] = later(moments[:, column - 1 if column > 2 else 0], minutes)
     span = np.array([one.limit.span(calendar).total_seconds() for one in mix], dtype=np.int64)[matter]
     working = np.array([one.limit.unit.in_working_time for one in mix])[matter]
@@ -309,6 +309,8 @@ def _copy_cases(
         "deadline": ("timestamptz", _times(deadline)),
         "stopped_at": ("timestamptz", _times(np.minimum(handled, ended))),
         "stage_deadline": ("timestamptz", _times(_stage_deadlines(history.moments[ints - 1, last], last))),
+        "filing_deadline": ("timestamptz", _times(_limit_after(history, filed, REGISTER - 1))),
+        "dispatch_deadline": ("timestamptz", _times(_limit_after(history, filed, REGISTER))),
         "reworks": ("int2", pa.array(failed.astype(np.int16))),
         "reported_at": ("timestamptz", _times(moment[0])),
         "received_at": ("timestamptz", _times(moment[0])),
@@ -368,6 +370,13 @@ def _stage_deadlines(begun: np.ndarray, column: np.ndarray) -> np.ndarray:
     spans = [limit.span(CALENDAR).total_seconds() if limit else 0 for limit in limits]
     allowed = np.array(spans, dtype=np.int64)[column]
     return np.where(allowed > 0, CALENDAR.add_seconds(begun, allowed), ABSENT)
+
+
+def _limit_after(history: History, chosen: np.ndarray, step: int) -> np.ndarray:
+    """The limit of the stage that a step began in the chosen cases; ``ABSENT`` in the others."""
+    limits = np.full(len(chosen), ABSENT)
+    limits[chosen] = _stage_deadlines(history.moments[chosen, step], np.full(chosen.sum(), step))
+    return limits
 
 
 def _dataset(connection: Connection[Any]) -> int:

@@ -196,6 +196,9 @@ def test_a_case_from_report_to_close(store: Store, people: dict[str, Viewer]) ->
     assert (row["limit_value"], row["limit_unit"]) == (4, "工作时")
     assert row["dispatched_at"] < row["handled_at"] < row["ended_at"]
     assert row["handled_at"] <= row["deadline"]
+    # The limits of the stages that filing and dispatch ended, kept for the statistics.
+    half = timedelta(minutes=29)
+    assert row["filed_at"] + half < row["filing_deadline"] <= row["dispatch_deadline"]
     with store.owner_connection() as owner:
         steps = owner.execute(
             "SELECT action, actor, post, from_state FROM ioc.case_step WHERE case_id = %s ORDER BY number",

@@ -33,17 +33,30 @@ def march(store: Store) -> Store:
         add_person(store, f"of {department}", ["staff"], department)
     closed = {"state": "closed"}
     first = {"reported_at": day("03-02"), "filed_at": day("03-02"), "deadline": day("03-05")}
-    lived(store, "in time", "water", **closed, **first, **handled("03-04"), ended_at=day("03-06"))
+    prompt = {
+        "filing_deadline": day("03-02"),
+        "dispatch_deadline": day("03-03"),
+        "dispatched_at": day("03-03"),
+    }
+    lived(store, "in time", "water", **closed, **first, **prompt, **handled("03-04"), ended_at=day("03-06"))
     before = {"reported_at": day("02-20"), "filed_at": day("02-20"), "deadline": day("03-10")}
     late = {**closed, **before, **handled("03-12"), "ended_at": day("03-13")}
     lived(store, "late", "water", **late, reworks=1)
     lived(store, "appealed", "water", **late, appeal="granted")
     open_since = {"reported_at": day("03-20"), "filed_at": day("03-20"), "deadline": day("03-25")}
-    lived(store, "overdue", "urban", **open_since, state="handling")
+    slow = {
+        "filing_deadline": day("03-20", 9),
+        "dispatch_deadline": day("03-20", 11),
+        "dispatched_at": day("03-21"),
+    }
+    lived(store, "overdue", "urban", **open_since, **slow, state="handling")
     lived(store, "rejected", None, reported_at=day("03-21"), state="rejected", ended_at=day("03-21"))
     paused = {"reported_at": day("03-10"), "filed_at": day("03-10"), "deadline": day("03-12")}
-    lived(store, "suspended", "urban", **paused, state="suspended", stopped_at=day("03-11"))
-    lived(store, "last minute", None, reported_at=day("03-31", 23))
+    # Back from a department and filed anew: the dispatch before counts no longer, and this one is overdue.
+    again = {"dispatched_at": day("03-05"), "dispatch_deadline": day("03-10", 11)}
+    lived(store, "suspended", "urban", **paused, **again, state="suspended", stopped_at=day("03-11"))
+    waits = {"filed_at": day("04-02"), "dispatch_deadline": day("04-02", 11), "state": "pending_dispatch"}
+    lived(store, "last minute", None, reported_at=day("03-31", 23), **waits)
     lived(store, "after midnight", None, reported_at=day("04-01", 0))
     lived(store, "over before", "water", **{**late, "ended_at": day("02-27")})
     return store
@@ -62,6 +75,10 @@ def test_a_month_by_department(march: Store) -> None:
         "report": 5,
         "register": 3,
         "register_rate": 3 / 5,
+        "in_time_register_rate": 2 / 3,
+        "need_dispatch": 3,
+        "dispatch": 2,
+        "in_time_dispatch_rate": 1 / 3,
         "need_dispose": 4,
         "dispose": 3,
         "in_time_dispose_rate": 2 / 4,
@@ -82,6 +99,7 @@ def test_a_month_by_department(march: Store) -> None:
     with CalamineWorkbook.from_filelike(io.BytesIO(statistics_file(found, "xlsx", "en"))) as book:
         lines = book.get_sheet_by_index(0).to_python()
     assert lines[0][0] == "Department (2026-03-01 – 2026-03-31)"
+    assert lines[0][4] == "Filed in time / filed (unverified)"
     assert lines[1][:4] == ["Total", 5, 3, 0.6]
 
 
