@@ -8,12 +8,12 @@ import structlog
 from pydantic import ValidationError
 
 from etl.job import Job
+from geodata.code_table import CodeTable
 from geodata.errors import UserError
 
 log = structlog.get_logger(__name__)
 
 PACKAGED = Path(__file__).parent / "jobs"
-DEPARTMENTS = Path(__file__).parent / "departments.toml"
 
 
 def load_job(path: Path) -> Job:
@@ -117,5 +117,4 @@ def packaged_jobs() -> list[Job]:
 @cache
 def departments() -> dict[str, tuple[str, str]]:
     """Chinese and English names of the departments that may own a dataset, by code."""
-    with DEPARTMENTS.open("rb") as file:
-        return {code: (names["zh"], names["en"]) for code, names in tomllib.load(file).items()}
+    return {one.code: (one.name, one.title("en")) for one in CodeTable.load("department")}

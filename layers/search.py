@@ -1,4 +1,4 @@
-"""The search box: codes, names, pinyin and initials, and coordinates in any form that is understood."""
+"""The search box: codes, names, pinyin and initials, cases, coordinates in any form understood."""
 
 import re
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from geodata.store import Store
 from geodata.value_word import in_language
 from geodata.viewer import Viewer
 from geodata.viewer_pool import Statement
+from layers.case_search import CASE_LAYER, case_result, cases_of
 from layers.catalogue import Catalogue
 from layers.layer import Layer
 from layers.tile_sql import row_filter, row_parameters
@@ -75,12 +76,26 @@ async def search(
     coded = _coded_layers(catalogue, viewer, text)
     statements = [_names(catalogue, viewer, text, limit)]
     statements += [_codes(layer, dataset_ids, text, limit) for layer, dataset_ids in coded]
-    names, *codes = await store.read(viewer, statements)
+    if catalogue.visible_datasets(catalogue.by_id[CASE_LAYER], viewer):
+        statements.append(cases_of(text, _patterns(text), limit))
+    names, *rest = await store.read(viewer, statements)
+    codes, cases = rest[: len(coded)], rest[len(coded) :]
     for row in names:
         hits += _named(catalogue, row)
     for (layer, _), rows in zip(coded, codes, strict=True):
         hits += [_by_code(layer, row, text) for row in rows]
-    return _ranked(_without_twins(hits, catalogue), limit)
+    hits = _without_twins(hits, catalogue)
+    hits += [_Hit(_case_rank(row, text), case_result(row)) for rows in cases for row in rows]
+    return _ranked(hits, limit)
+
+
+def _case_rank(row: tuple[Any, ...], text: str) -> tuple[int, ...]:
+    """A number that was typed whole comes first, what words found last, in its own order."""
+    return (1, 0) if row[1] == text else (1, 1) if row[1].startswith(text) else (1, 9)
+
+
+def _patterns(text: str) -> list[str]:
+    return [f"%{like_literal(word)}%" for word in text.split(" ")[:MOST_WORDS]]
 
 
 def like_literal(text: str) -> str:
@@ -97,9 +112,8 @@ def _names(catalogue: Catalogue, viewer: Viewer, text: str, limit: int) -> State
         "datasets": datasets,
         "most": 2 * limit,
     }
-    words = text.split(" ")[:MOST_WORDS]
-    for number, word in enumerate(words):
-        parameters[f"word{number}"] = f"%{like_literal(word)}%"
+    words = _patterns(text)
+    parameters |= {f"word{number}": word for number, word in enumerate(words)}
     operator = sql.SQL("ILIKE" if re.search("[A-Za-z]", text) else "LIKE")
     every_word = sql.SQL(" AND ").join(
         sql.SQL("title {} {}").format(operator, sql.Placeholder(f"word{number}"))
@@ -111,7 +125,7 @@ def _names(catalogue: Catalogue, viewer: Viewer, text: str, limit: int) -> State
         parameters |= {"latin": f"%{parameters['latin_prefix']}", "initials": parameters["latin_prefix"]}
         match = sql.SQL("({} OR pinyin LIKE %(latin)s OR initials LIKE %(initials)s)").format(every_word)
     if not catalogue.snapshot.policies_use_indexes:
-        parameters |= {"words": [parameters[f"word{number}"] for number in range(len(words))]}
+        parameters |= {"words": words}
         parameters |= {"any_case": operator.as_string() == "ILIKE"}
         match = sql.SQL("{} AND {}").format(sql.SQL(BY_FUNCTION), match)
     return sql.SQL(ENTRIES).format(match=match), parameters

@@ -113,11 +113,14 @@
     input().value = result.title;
     asked = result.title;
     input().blur();
-    if (result.layer && ioc.layers.find(result.layer) && !ioc.layers.isOn(result.layer)) ioc.layers.turn(result.layer, true);
+    if (result.lon === null) return void location.assign(`/cases?state=all#${result.id}`); // a case nobody has placed yet
+    const drawn = result.open && ioc.liveMap.isOn("live_case"); // among what happens now
+    if (result.layer && ioc.layers.find(result.layer) && !ioc.layers.isOn(result.layer) && !drawn) ioc.layers.turn(result.layer, true);
     ioc.mapView.flyTo(result);
     const at = { lon: result.lon, lat: result.lat };
     if (result.layer && result.id !== null && result.id !== undefined) ioc.recordCard.open(result.layer, result.id, result.title, at);
     else ioc.mapView.highlight({ geometry: { type: "Point", coordinates: [result.lon, result.lat] } });
+    return undefined;
   }
 
   function hide() {

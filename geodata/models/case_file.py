@@ -61,6 +61,7 @@ class CaseFile(Base):
         ),
         CheckConstraint(r"matter_code ~ '^\d{11}$'", name="matter_code"),
         Index("ix_case_file_geom_3857", "geom_3857", postgresql_using="gist"),
+        Index("ix_case_file_code", "code", postgresql_ops={"code": "text_pattern_ops"}),
         Index("ix_case_file_reported_at", "reported_at"),
         Index("ix_case_file_ended_at", "ended_at"),
         Index("ix_case_file_open", "deadline", postgresql_where=text("ended_at IS NULL")),
@@ -94,7 +95,7 @@ class CaseFile(Base):
     component_id: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = _named("状态", "State")
     version: Mapped[int]
-    department_code: Mapped[str | None] = mapped_column(ForeignKey("ioc.department.code"))
+    department_code: Mapped[str | None] = _named("处置部门", "Department", ForeignKey("ioc.department.code"))
     condition_key: Mapped[str | None]
     limit_value: Mapped[float | None]
     limit_unit: Mapped[str | None]
