@@ -57,6 +57,7 @@ SCRIPTS = (
     "replay_timeline.js",
     "replay_panel.js",
     "station_chart.js",
+    "station_picture.js",
     "station_card.js",
     "layer_panel.js",
     "record_card.js",

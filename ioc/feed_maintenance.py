@@ -13,7 +13,12 @@ from ioc.settings import Settings, read_settings
 
 def maintain_store(store: Store, settings: Settings) -> Maintained:
     """Keep the store of readings in shape, by the settings of what is kept how long."""
-    kept = KeptDays(settings.readings_kept_days, settings.hours_kept_days, settings.positions_kept_days)
+    kept = KeptDays(
+        settings.readings_kept_days,
+        settings.hours_kept_days,
+        settings.positions_kept_days,
+        settings.pictures_kept_days,
+    )
     with psycopg.connect(store.owner_url, autocommit=True) as connection:
         return maintain(connection, kept, datetime.now(UTC))
 

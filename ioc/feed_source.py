@@ -1,4 +1,4 @@
-"""Sources: who may hand readings, positions and cases in over HTTP, each with a token of its own."""
+"""Sources: who may hand in readings, positions, pictures and cases over HTTP, each with its own token."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ from geodata.store import Store
 from ioc.request_limit import RequestLimit
 from layers.problem import ForbiddenError
 
-SCOPES = ("readings", "positions", "cases")
+SCOPES = ("readings", "positions", "pictures", "cases")
 TOKEN_PREFIX = "iocs_"
 
 

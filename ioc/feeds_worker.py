@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from etl.feeds.intake import Intake
 from etl.feeds.jt808_conversation import Jt808Conversation
 from etl.feeds.mqtt_door import Broker, MqttDoor
 from etl.feeds.mqtt_mapping import PACKAGED, read_mappings
-from etl.feeds.reading import Position, Reading, Receipt
+from etl.feeds.reading import Receipt, Submission
 from etl.feeds.sl651_conversation import Sl651Conversation
 from geodata.store import Store
 from ioc.context import open_store
@@ -157,16 +157,14 @@ class FeedDoors:
     def _gateway(self, name: str, begin: Callable[[], Conversation]) -> Gateway:
         return Gateway(name, begin, self._keep, self._tallies[name], Limits(IDLE_SECONDS[name]))
 
-    async def _keep(self, readings: Sequence[Reading], positions: Sequence[Position], source: str) -> Receipt:
-        if readings:
+    async def _keep(self, submission: Submission) -> Receipt:
+        if submission.readings:
             # Handing in waits while the intake is full, which must not hold up the other connections.
             loop = asyncio.get_running_loop()
-            stored = await loop.run_in_executor(
-                self._handing_in, self._intake.submit, readings, positions, source
-            )
+            stored = await loop.run_in_executor(self._handing_in, self._intake.submit, *submission)
         else:
             # Positions never wait: for want of room they are shed.
-            stored = self._intake.submit((), positions, source)
+            stored = self._intake.submit(*submission)
         # A connection that is ended does not take back what it has handed in.
         return await asyncio.shield(asyncio.wrap_future(stored))
 

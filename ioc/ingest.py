@@ -1,4 +1,4 @@
-"""``/ingest/readings`` and ``/ingest/positions``: what sources hand in over HTTP.
+"""``/ingest/readings``, ``/ingest/positions``, ``/ingest/pictures``: what sources hand in over HTTP.
 
 Answered only after it is committed. What is not answered may be sent again: a reading is known by device,
 metric and time, and a request with an ``Idempotency-Key`` gets the answer it got before.
@@ -26,7 +26,15 @@ from etl.feeds.reading import Receipt, Refusal
 from geodata.errors import UserError
 from geodata.store import Store
 from ioc.feed_source import FeedSource, NoSourceError, SourceDoor, TooOftenError
-from ioc.ingest_body import MOST_ROWS, TooMuchError, read_position, read_reading, rows_of, unpacked_body
+from ioc.ingest_body import (
+    MOST_ROWS,
+    TooMuchError,
+    read_picture,
+    read_position,
+    read_reading,
+    rows_of,
+    unpacked_body,
+)
 from layers.problem import problem_response
 
 COMMIT_SECONDS = 30
@@ -71,7 +79,7 @@ class IngestDoor:
         self._waiting = 0
 
     async def answer(self, request: Request, kind: str) -> Response:
-        """Take a request's rows in; ``kind`` is readings or positions."""
+        """Take what a request brings in; ``kind`` is readings, positions or pictures."""
         if self._waiting >= MOST_WAITING:
             return _busy("Too many requests wait to be stored; nothing of this one was taken.")
         self._waiting += 1
@@ -94,7 +102,7 @@ class IngestDoor:
         if len(key) > LONGEST_KEY:
             raise UserError(f"The Idempotency-Key is longer than {LONGEST_KEY} characters: shorten it.")
         body = await unpacked_body(request)
-        body_hash = hashlib.sha256(kind.encode() + body).hexdigest()
+        body_hash = hashlib.sha256(kind.encode() + request.url.query.encode() + body).hexdigest()
         if key and (known := await self._in_thread(lambda: self._known(source, key))):
             if known[0] != body_hash:
                 return problem_response(
@@ -103,7 +111,7 @@ class IngestDoor:
                     "This Idempotency-Key was used for another body in the last 24 hours: use a new one.",
                 )
             return _reply(known[1])
-        future, places, refused = await self._in_thread(lambda: self._submit(source, kind, body))
+        future, places, refused = await self._in_thread(lambda: self._submit(source, kind, request, body))
         waited = asyncio.shield(asyncio.wrap_future(future))
         receipt = await asyncio.wait_for(waited, COMMIT_SECONDS)
         content = _content(receipt, places, refused)
@@ -115,12 +123,15 @@ class IngestDoor:
         return await run_sync(work, limiter=self._readers)
 
     def _submit(
-        self, source: FeedSource, kind: str, body: bytes
+        self, source: FeedSource, kind: str, request: Request, body: bytes
     ) -> tuple[Future[Receipt], list[int], list[Refusal]]:
         name = f"http:{source.name}"
         if kind == "readings":
             readings, places, refused = rows_of(body, kind, read_reading)
             return self._intake().submit(readings, (), name), places, refused
+        if kind == "pictures":
+            picture = read_picture(request.query_params, body)
+            return self._intake().submit((), (), name, [picture]), [0], []
         positions, places, refused = rows_of(body, kind, read_position)
         return self._intake().submit((), positions, name), places, refused
 
@@ -187,6 +198,11 @@ def ingest_router(store: Store, sources: SourceDoor, intake: Callable[[], Intake
     async def take_positions(request: Request) -> Response:
         """Positions of vehicles, at most 10,000; when more come than can be stored, they are shed."""
         return await door.answer(request, "positions")
+
+    @router.post("/ingest/pictures", openapi_extra=_PICTURE, responses=_RESPONSES)
+    async def take_picture(request: Request) -> Response:
+        """A picture that a device's camera took: the body is a JPEG, PNG or WebP file of at most 10 MB."""
+        return await door.answer(request, "pictures")
 
     return router
 
@@ -260,18 +276,33 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "maxLength": LONGEST_KEY},
+    "description": "The same answer for the same key within 24 hours.",
+}
+_TAKEN = {**_AT, "description": "When it was taken, with a zone."}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_PICTURE: dict[str, Any] = {
+    "security": [{"source": []}],
+    "parameters": [
+        {"name": "device", "in": "query", "required": True, "schema": _DEVICE},
+        {"name": "at", "in": "query", "required": True, "schema": _TAKEN},
+        _KEY,
+    ],
+    "requestBody": {
+        "required": True,
+        "content": dict.fromkeys(("image/jpeg", "image/png", "image/webp"), _FILE),
+    },
+}
+
+
 def _body(key: str, row: dict[str, Any]) -> dict[str, Any]:
     rows = {"type": "array", "maxItems": MOST_ROWS, "items": row}
     schema = {"type": "object", "required": [key], "properties": {key: rows}}
     return {
         "security": [{"source": []}],
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "schema": {"type": "string", "maxLength": LONGEST_KEY},
-                "description": "The same answer for the same key within 24 hours.",
-            }
-        ],
+        "parameters": [_KEY],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
     }

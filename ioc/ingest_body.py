@@ -2,13 +2,14 @@
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from etl.feeds.reading import Position, Reading, Refusal
+from etl.feeds.reading import Picture, Position, Reading, Refusal
+from etl.photo import read_photo
 from geodata.errors import UserError
 
 MOST_ROWS = 10_000
@@ -133,7 +134,20 @@ def read_position(row: dict[str, Any]) -> Position:
     )
 
 
-def _text(row: dict[str, Any], name: str, default: str | None = None) -> str:
+def read_picture(parameters: Mapping[str, str], body: bytes) -> Picture:
+    """A picture: ``device`` and ``at`` are parameters of the address, the body is the file.
+
+    Raises:
+        UserError: a parameter is not what it must be, or the file is no picture that can be kept.
+    """
+    try:
+        device, taken_at = _text(parameters, "device"), _moment(parameters)
+    except RowError as error:
+        raise UserError(f"In the address, {error.args[1]}.", zh=f"地址参数：{error.args[0]}。") from error
+    return Picture(device, taken_at, read_photo(body))
+
+
+def _text(row: Mapping[str, Any], name: str, default: str | None = None) -> str:
     text = row.get(name, default)
     if not isinstance(text, str):
         raise RowError(f"{name} 应为文本", f"{name} must be a text")
@@ -154,7 +168,7 @@ def _finite(number: float | None) -> float | None:
         raise RowError("数字过大", "a number is too large") from error
 
 
-def _moment(row: dict[str, Any]) -> datetime:
+def _moment(row: Mapping[str, Any]) -> datetime:
     text = _text(row, "at")
     try:
         at = datetime.fromisoformat(text)

@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     positions_kept_days: int = Field(
         90, ge=2, description="Days for which raw positions are kept; simplified tracks stay."
     )
+    pictures_kept_days: int = Field(
+        30, ge=1, description="Days for which pictures of stations are kept; the newest of each device stays."
+    )
 
     alarm_sound_severity: int = Field(
         2,

@@ -12,6 +12,7 @@ from geodata.errors import UserError
 from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.catalogue import Catalogue
+from layers.device_picture import picture_of, pictures_of
 from layers.export import check_downloadable
 from layers.latest_reading import LatestReadings
 from layers.metrics import LOOKUP_SECONDS
@@ -97,6 +98,19 @@ def observation_routes(
         )
         headers = {**_PRIVATE, "Content-Disposition": f'attachment; filename="{name}.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @routes.get("/stations/{code}/pictures")
+    async def pictures(request: Request, code: str, at: str | None = None) -> JSONResponse:
+        """The newest pictures of a station's devices, or those that were the newest at a moment."""
+        until = read_moment(at) or datetime.now(UTC) + timedelta(minutes=5)
+        found = await pictures_of(store, viewer_of(request), code, until)
+        return JSONResponse({"pictures": found}, headers=_PRIVATE)
+
+    @routes.get("/stations/{code}/pictures/{picture_id}", response_class=Response)
+    async def picture(request: Request, code: str, picture_id: int) -> Response:
+        """A picture as it was taken."""
+        media_type, body = await picture_of(store, viewer_of(request), code, picture_id)
+        return Response(body, media_type=media_type, headers=_PRIVATE)
 
     return routes
 

@@ -49,7 +49,7 @@
     if (key === null) return null;
     if (shown.key !== key) shown = { key, span: shown.span, series: seriesOf(itemsOf(key)[0]), answers: null };
     const node = el("section", { id: "station-card", "aria-label": ioc.text("live_values") },
-      values(), alarms(), el("div", { id: "station-course" }), neighbours());
+      values(), alarms(), ioc.stationPicture.part(codeOf(itemsOf(key))), el("div", { id: "station-course" }), neighbours());
     drawCourse(node.querySelector("#station-course"));
     if (!shown.answers) ask();
     return node;
@@ -266,6 +266,7 @@
       if (!document.getElementById("station-neighbours")?.contains(document.activeElement)) refresh("station-neighbours", neighbours);
     }, REFRESH_MS);
     ioc.on("replay", moved);
+    ioc.stationPicture.start(() => itemsOf(shown.key).map(({ device }) => device));
   }
 
   ioc.stationCard = { start, part, changed, keyOf };

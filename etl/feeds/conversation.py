@@ -6,20 +6,21 @@ from datetime import datetime
 from typing import Protocol
 
 from etl.feeds.frame import FrameError, Refused
-from etl.feeds.reading import Position, Reading
+from etl.feeds.reading import Picture, Position, Reading
 
 
 @dataclass(frozen=True)
 class Heard:
     """What one frame said.
 
-    ``answers`` are frames to be sent back once ``readings`` and ``positions`` are stored for good; ``device``
-    is who spoke; ``faults`` say what of a sound frame is not accepted.
+    ``answers`` are frames to be sent back once what it brought is stored for good; ``device`` is who spoke;
+    ``faults`` say what of a sound frame is not accepted.
     """
 
     device: str | None = None
     readings: Sequence[Reading] = ()
     positions: Sequence[Position] = ()
+    pictures: Sequence[Picture] = ()
     answers: Sequence[bytes] = ()
     faults: Sequence[FrameError] = ()
 

@@ -18,12 +18,12 @@ import structlog
 from etl.feeds.conversation import Conversation, Heard
 from etl.feeds.door_tally import DoorTally
 from etl.feeds.frame import Refused
-from etl.feeds.reading import Position, Reading, Receipt
+from etl.feeds.reading import Picture, Position, Reading, Receipt, Submission
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[[Sequence[Reading], Sequence[Position], str], Awaitable[Receipt]]
-"""(readings, positions, source): returns when they are stored for good, however long that takes."""
+Keep = Callable[[Submission], Awaitable[Receipt]]
+"""Returns when it is stored for good, however long that takes."""
 
 CHUNK = 8 * 1024
 FIRST_SECONDS = 60
@@ -50,6 +50,7 @@ class _Chunk:
 
     readings: list[Reading] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     answers: list[bytes] = field(default_factory=list)
     sound: int = 0
     refused: int = 0
@@ -58,6 +59,7 @@ class _Chunk:
         self.sound += 1
         self.readings += heard.readings
         self.positions += heard.positions
+        self.pictures += heard.pictures
         self.answers += heard.answers
 
 
@@ -140,8 +142,9 @@ class Gateway:
             begun = time.perf_counter()
             chunk = self._hear(conversation, conversation.stream.feed(received), peer)
             took = time.perf_counter() - begun
-            if chunk.readings or chunk.positions:
-                receipt = await self._keep(chunk.readings, chunk.positions, self._protocol)
+            if chunk.readings or chunk.positions or chunk.pictures:
+                submission = Submission(chunk.readings, chunk.positions, self._protocol, chunk.pictures)
+                receipt = await self._keep(submission)
                 self._tally.stored(receipt, peer)
             if chunk.answers:
                 writer.write(b"".join(chunk.answers))

@@ -1,4 +1,4 @@
-"""The one way readings and positions come into the store, whatever protocol they came by.
+"""The one way readings, positions and pictures come into the store, whatever protocol they came by.
 
 Callers hand in a frame's worth or a file's worth; one writer stores what has come together in one transaction
 and answers all callers after its commit. What is not committed is not answered, and may be sent again: a
@@ -20,8 +20,8 @@ import structlog
 from psycopg import OperationalError
 
 from etl.feeds import intake_metrics as metrics
-from etl.feeds.intake_batch import BatchWriter, Submission
-from etl.feeds.reading import Judge, Position, Reading, Receipt
+from etl.feeds.intake_batch import BatchWriter
+from etl.feeds.reading import Judge, Picture, Position, Reading, Receipt, Submission
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class _Waiting:
 
 
 class Intake:
-    """Takes readings and positions in; any number of threads may use it.
+    """Takes readings, positions and pictures in; any number of threads may use it.
 
     Args:
         url: of the store; the role needs no more than the web's has, unless ``judge`` does.
@@ -85,17 +85,21 @@ class Intake:
         return self.submit(readings, positions, source).result()
 
     def submit(
-        self, readings: Sequence[Reading], positions: Sequence[Position] = (), source: str = ""
+        self,
+        readings: Sequence[Reading],
+        positions: Sequence[Position] = (),
+        source: str = "",
+        pictures: Sequence[Picture] = (),
     ) -> Future[Receipt]:
         """As ``take``, without waiting for the commit; waits while too many readings are queued."""
         with self._changed:
             shed = self._to_shed(positions)
             while readings and self._readings >= MOST_READINGS and not self._closing.is_set():
                 self._changed.wait()
-            waiting = _Waiting((readings, () if shed else positions, source), shed)
+            waiting = _Waiting(Submission(readings, () if shed else positions, source, pictures), shed)
             if self._closing.is_set():
                 waiting.future.set_exception(IntakeClosedError())
-            elif not readings and not waiting.content[1]:
+            elif not readings and not waiting.content.positions and not pictures:
                 waiting.future.set_result(Receipt(shed=shed))
             else:
                 self._queue.append(waiting)
@@ -128,9 +132,8 @@ class Intake:
         self._say_at = time.monotonic() + SAY_SECONDS
 
     def _count(self, waiting: _Waiting, sign: int) -> None:
-        readings, positions, _source = waiting.content
-        self._readings += sign * len(readings)
-        self._positions += sign * len(positions)
+        self._readings += sign * len(waiting.content.readings)
+        self._positions += sign * len(waiting.content.positions)
         metrics.QUEUED.labels("readings").set(self._readings)
         metrics.QUEUED.labels("positions").set(self._positions)
 
@@ -171,7 +174,7 @@ class Intake:
                     # Who gave up before its turn has not been answered.
                     if waiting.future.set_running_or_notify_cancel():
                         batch.append(waiting)
-                        rows += len(waiting.content[0]) + len(waiting.content[1])
+                        rows += len(waiting.content.readings) + len(waiting.content.positions)
                     else:
                         self._count(waiting, -1)
             return batch

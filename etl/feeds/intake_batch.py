@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -16,11 +16,14 @@ from psycopg.errors import CheckViolation
 
 from etl.feeds import intake_metrics as metrics
 from etl.feeds.device_register import DeviceRegister
-from etl.feeds.reading import Judge, Position, Reading, Receipt, Refusal
+from etl.feeds.picture_store import keep_pictures
+from etl.feeds.reading import PICTURE_METRIC, Judge, Receipt, Refusal, Submission
 from etl.feeds.reading_check import (
+    PictureColumns,
     PositionColumns,
     ReadingColumns,
     TimeLimits,
+    picture_columns,
     position_columns,
     reading_columns,
 )
@@ -31,13 +34,11 @@ log = structlog.get_logger(__name__)
 
 PLATE = "plate"
 """Beside the metrics of a device that waits: the plate its terminal registered with."""
-Submission: TypeAlias = tuple[Sequence[Reading], Sequence[Position], str]
-"""Readings, positions, and the source: protocol and, behind a colon, who sent them."""
 
 
 @dataclass(frozen=True)
 class _Fate:
-    """What became of the readings, or of the positions, of all submissions one after the other."""
+    """What became of the readings, the positions or the pictures of all submissions one after the other."""
 
     fresh: np.ndarray
     again: np.ndarray
@@ -114,51 +115,55 @@ class BatchWriter:
             self._connection = psycopg.connect(self._url, autocommit=True)
             understand_arrays(self._connection)
         begun = time.perf_counter()
-        readings = [reading for one in batch for reading in one[0]]
-        positions = [position for one in batch for position in one[1]]
         with self._connection.transaction():
-            fates = self._store(self._connection, batch, readings, positions, notices)
+            fates = self._store(self._connection, batch, notices)
         metrics.BATCH_SECONDS.observe(time.perf_counter() - begun)
-        metrics.BATCH_ROWS.observe(len(readings) + len(positions))
-        for fate, counter in zip(fates, (metrics.READINGS, metrics.POSITIONS), strict=True):
+        metrics.BATCH_ROWS.observe(sum(len(fate.fresh) for fate in fates))
+        counters = (metrics.READINGS, metrics.POSITIONS, metrics.PICTURES)
+        for fate, counter in zip(fates, counters, strict=True):
             fate.count(counter)
-        return list(_receipts(batch, *fates))
+        return list(_receipts(batch, fates))
 
     def _store(
         self,
         connection: Connection[Any],
         batch: Sequence[Submission],
-        readings: list[Reading],
-        positions: list[Position],
         notices: Sequence[dict[str, Any]],
-    ) -> tuple[_Fate, _Fate]:
+    ) -> tuple[_Fate, _Fate, _Fate]:
+        readings = [reading for one in batch for reading in one.readings]
+        positions = [position for one in batch for position in one.positions]
+        pictures = [picture for one in batch for picture in one.pictures]
         register = self._register
         register.refresh(connection)
         limits = TimeLimits.at(datetime.now(UTC), self._kept_days)
         columns, refused = reading_columns(readings, register, limits)
         places, misplaced = position_columns(positions, register, limits)
+        views, unseen = picture_columns(pictures, register, limits)
         self._make_days(connection, columns, places)
-        kept, moved = NOTHING, NOTHING
+        kept, moved, seen = NOTHING, NOTHING, NOTHING
         if len(columns.row):
             kept = keep_readings(connection, register, columns, limits, self._judge)
         if len(places.row):
             moved = keep_positions(connection, register, places)
-        sources = [one[2] for one in batch]
-        seen = _Waiting(register, sources)
-        seen.add_readings(columns, kept.fresh, np.repeat(np.arange(len(batch)), [len(b[0]) for b in batch]))
-        seen.add_positions(places, moved.fresh, np.repeat(np.arange(len(batch)), [len(b[1]) for b in batch]))
-        new = note_waiting(connection, register, seen.devices)
+        if len(views.row):
+            seen = keep_pictures(connection, register, views)
+        unknown = _Waiting(register, [one.source for one in batch])
+        unknown.add_readings(columns, kept.fresh, _submissions(len(one.readings) for one in batch))
+        unknown.add_positions(places, moved.fresh, _submissions(len(one.positions) for one in batch))
+        unknown.add_pictures(views, seen.fresh, _submissions(len(one.pictures) for one in batch))
+        new = note_waiting(connection, register, unknown.devices)
         if kept.ahead:
             connection.execute(
                 "SELECT ioc.note_clocks(%s::text[], %s::float8[])",
                 [list(kept.ahead), list(kept.ahead.values())],
             )
-        tell(connection, "device", self._device_items(new, kept.ahead, notices))
+        tell(connection, "device", [*self._device_items(new, kept.ahead, notices), *seen.items])
         tell(connection, "reading", kept.items)
         tell(connection, "position", moved.items)
         return (
             _fate(len(readings), columns, kept, refused, register),
             _fate(len(positions), places, moved, misplaced, register),
+            _fate(len(pictures), views, seen, unseen, register),
         )
 
     def _make_days(
@@ -217,6 +222,14 @@ class _Waiting:
             if columns.plate[row]:
                 entry["last_payload"][PLATE] = {"at": at, "value": columns.plate[row]}
 
+    def add_pictures(self, columns: PictureColumns, fresh: np.ndarray, submission: np.ndarray) -> None:
+        """Note when a picture that is new was taken."""
+        for row in self._unknown(columns.pairs, fresh):
+            picture = columns.pictures[row]
+            entry = self._entry(picture.device, int(submission[columns.row[row]]))
+            at = f"{picture.taken_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+            entry["last_payload"][PICTURE_METRIC] = {"at": at, "value": None}
+
     def _unknown(self, pairs: list[tuple[str, str]], fresh: np.ndarray) -> Iterable[int]:
         unknown = {pair for pair in set(pairs) if self._register.device(pair[0]).right is None}
         return (row for row, pair in enumerate(pairs) if fresh[row] and pair in unknown) if unknown else ()
@@ -228,9 +241,15 @@ class _Waiting:
         return self.devices.setdefault(code, empty)
 
 
+def _submissions(lengths: Iterable[int]) -> np.ndarray:
+    """Which submission each row came with."""
+    counts = list(lengths)
+    return np.repeat(np.arange(len(counts)), counts)
+
+
 def _fate(
     length: int,
-    columns: ReadingColumns | PositionColumns,
+    columns: ReadingColumns | PositionColumns | PictureColumns,
     kept: Kept,
     refused: list[Refusal],
     register: DeviceRegister,
@@ -245,16 +264,20 @@ def _fate(
     return _Fate(fresh, again, waiting, refused)
 
 
-def _receipts(batch: Sequence[Submission], readings: _Fate, positions: _Fate) -> Iterable[Receipt]:
-    reading = position = 0
+def _receipts(batch: Sequence[Submission], fates: Sequence[_Fate]) -> Iterable[Receipt]:
+    """What each submission is answered: of its readings, positions and pictures together."""
+    begins = [0] * len(fates)
     for one in batch:
-        until, until_position = reading + len(one[0]), position + len(one[1])
-        first, second = readings.of(reading, until), positions.of(position, until_position)
+        ends = [
+            begin + len(rows)
+            for begin, rows in zip(begins, (one.readings, one.positions, one.pictures), strict=True)
+        ]
+        parts = [fate.of(begin, end) for fate, begin, end in zip(fates, begins, ends, strict=True)]
         yield Receipt(
-            first.stored + second.stored,
-            first.duplicates + second.duplicates,
-            first.waiting + second.waiting,
+            sum(part.stored for part in parts),
+            sum(part.duplicates for part in parts),
+            sum(part.waiting for part in parts),
             0,
-            [*first.refused, *second.refused],
+            [refusal for part in parts for refusal in part.refused],
         )
-        reading, position = until, until_position
+        begins = ends

@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 READINGS = Counter("ioc_readings_total", "Readings handed in, by what became of them.", ["outcome"])
 POSITIONS = Counter("ioc_positions_total", "Positions handed in, by what became of them.", ["outcome"])
+PICTURES = Counter("ioc_pictures_total", "Pictures handed in, by what became of them.", ["outcome"])
 QUEUED = Gauge("ioc_intake_queued", "Readings and positions that wait to be stored.", ["kind"])
 BATCH_SECONDS = Histogram(
     "ioc_intake_batch_seconds",

@@ -39,11 +39,12 @@ PARTITIONS = """
 
 @dataclass(frozen=True)
 class KeptDays:
-    """How long raw readings, hourly aggregates and raw positions are kept."""
+    """How long raw readings, hourly aggregates, raw positions and pictures are kept."""
 
     readings: int
     hours: int
     positions: int
+    pictures: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def maintain(connection: Connection[Any], kept: KeptDays, now: datetime) -> Main
         "DELETE FROM ioc.ingest_request WHERE received_at < now() - interval '24 hours'"
     ).rowcount
     connection.execute("SELECT ioc.forget_live_events()")
+    connection.execute("SELECT ioc.forget_pictures(%s)", [now - timedelta(days=kept.pictures)])
     removed = [
         name
         for parent, days in (

@@ -1,4 +1,4 @@
-"""What devices send, whatever protocol it came by: readings, positions, and what became of them."""
+"""What devices send, whatever protocol it came by: readings, positions, pictures, and what became of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from psycopg import Connection
 
+from etl.photo import Photo
+
 POSITION_METRIC = "position"
 """The metric of the series that a device's positions make."""
+PICTURE_METRIC = "picture"
+"""What pictures are called beside a waiting device's metrics; they make no series."""
 
 
 class Reading(NamedTuple):
@@ -44,8 +48,25 @@ class Position(NamedTuple):
     plate: str = ""
 
 
+class Picture(NamedTuple):
+    """What a device's camera saw at a moment, which has a zone."""
+
+    device: str
+    taken_at: datetime
+    photo: Photo
+
+
+class Submission(NamedTuple):
+    """What is handed in at once; ``source`` is the protocol and, behind a colon, who sent it."""
+
+    readings: Sequence[Reading]
+    positions: Sequence[Position]
+    source: str
+    pictures: Sequence[Picture] = ()
+
+
 class Refusal(NamedTuple):
-    """A reading or position that is not kept: its place (from 0) among those handed in, and why."""
+    """A reading, position or picture that is not kept: its place (from 0) among those handed in, and why."""
 
     kind: str
     row: int
@@ -55,7 +76,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of readings and positions that were handed in: said only when it is durable.
+    """What became of what was handed in: said only when it is durable.
 
     ``waiting`` were stored too, but their devices are on the waiting list. ``shed`` positions were dropped
     because more came than can be kept.

@@ -1,4 +1,4 @@
-"""What is kept of what devices send: readings and positions as columns, and why others are refused."""
+"""What is kept of what devices send: readings, positions and pictures, and why others are refused."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from etl.feeds.device_register import MOST_WAITING, DeviceRegister, Pair
-from etl.feeds.reading import POSITION_METRIC, Position, Reading, Refusal
+from etl.feeds.reading import PICTURE_METRIC, POSITION_METRIC, Picture, Position, Reading, Refusal
 from geodata.coordinates.gcj02 import gcj02_to_wgs84
 
 AHEAD_TOLERATED = timedelta(minutes=5)
@@ -63,6 +63,15 @@ class PositionColumns:
     altitude: np.ndarray
     status: list[str]
     plate: list[str]
+
+
+@dataclass(frozen=True)
+class PictureColumns:
+    """Pictures to be kept."""
+
+    row: np.ndarray
+    pairs: list[Pair]
+    pictures: list[Picture]
 
 
 def reading_columns(
@@ -142,6 +151,18 @@ def position_columns(
         [plates[row][:LONGEST_QUALITY] for row in kept],
     )
     return columns, _refusals("position", reasons)
+
+
+def picture_columns(
+    pictures: Sequence[Picture], register: DeviceRegister, limits: TimeLimits
+) -> tuple[PictureColumns, list[Refusal]]:
+    """Pictures that may be kept, and the others with the reason."""
+    pairs = [(one.device, PICTURE_METRIC) for one in pictures]
+    reasons = _time_reasons(_microseconds(one.taken_at for one in pictures), limits, AHEAD_TOLERATED)
+    _pair_reasons(pairs, register, reasons)
+    kept = _kept(len(pictures), reasons)
+    columns = PictureColumns(kept, [pairs[row] for row in kept], [pictures[row] for row in kept])
+    return columns, _refusals("picture", reasons)
 
 
 def _numbers(values: Iterable[Any]) -> np.ndarray:

@@ -6,6 +6,7 @@ packets of M3 are confirmed together; those missing when the last has come are a
 number. What a station sends when it was asked (M4) is read like a report.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,8 +15,8 @@ from etl.feeds.conversation import Heard
 from etl.feeds.frame import BEIJING, FrameError
 from etl.feeds.packets import PacketAssembly
 from etl.feeds.sl651 import Frame
-from etl.feeds.sl651_readings import sl651_readings
-from etl.feeds.sl651_report import read_report
+from etl.feeds.sl651_readings import sl651_pictures, sl651_readings
+from etl.feeds.sl651_report import Report, read_report
 
 ADDRESS_DIGITS = 10
 MOST_ASKED_AGAIN = 32
@@ -47,15 +48,18 @@ class Sl651Conversation:
         answer = sl651.answer(heard, report.serial, now.astimezone(BEIJING).strftime("%y%m%d%H%M%S"))
         if answer and heard.end == sl651.ETB and heard.total is None:
             answer = replace(answer, end=sl651.ACK)
+        faults = list(_faults(report))
+        pictures = []
+        try:
+            pictures = sl651_pictures(station, report)
+        except FrameError as error:
+            faults.append(error)
         return Heard(
             station,
             sl651_readings(station, report),
+            pictures=pictures,
             answers=[sl651.encode(answer)] if answer else [],
-            faults=[
-                FrameError(f"要素{element.guide}：{element.fault}", f"{element.guide}: {element.fault}")
-                for element in report.elements
-                if element.fault
-            ],
+            faults=faults,
         )
 
     def _body(self, frame: Frame) -> bytes | None:
@@ -75,6 +79,17 @@ class Sl651Conversation:
             sl651.encode(replace(frame, body=b"", end=sl651.NAK, down=True, number=number))
             for number in self._packets.missing(_message(frame))[:MOST_ASKED_AGAIN]
         ]
+
+
+def _faults(report: Report) -> Iterator[FrameError]:
+    """What of a sound report is not kept."""
+    for element in report.elements:
+        if element.fault:
+            yield FrameError(f"要素{element.guide}：{element.fault}", f"{element.guide}: {element.fault}")
+    if report.text:
+        yield FrameError(
+            f"人工置数文字不作为读数保存：{report.text}", f"a text set by hand is no reading: {report.text}"
+        )
 
 
 def _message(frame: Frame) -> tuple[str, int]:

@@ -1,7 +1,9 @@
-"""Readings in an SL 651 report; metrics are the identifiers of SL 651-2014 appendix C (Z, PJ, VT …)."""
+"""What an SL 651 report brings; metrics are the identifiers of SL 651-2014 appendix C (Z, PJ, VT …)."""
 
-from etl.feeds.reading import Reading
+from etl.feeds.frame import FrameError
+from etl.feeds.reading import Picture, Reading
 from etl.feeds.sl651_report import Report
+from etl.photo import PhotoError, read_photo
 
 STATE = "ZT"
 """The state word of element 45: mains, battery, door …, one bit each."""
@@ -23,3 +25,18 @@ def sl651_readings(station: str, report: Report) -> list[Reading]:
         latest = max((reading.observed_at for reading in readings), default=report.sent)
         readings.append(Reading(station, STATE, latest, float(report.state)))
     return readings
+
+
+def sl651_pictures(station: str, report: Report) -> list[Picture]:
+    """The picture of a report, taken at its observation time, else when it was sent.
+
+    Raises:
+        FrameError: it is damaged, or in a format that is not kept.
+    """
+    if report.picture is None:
+        return []
+    try:
+        photo = read_photo(report.picture)
+    except PhotoError as error:
+        raise FrameError(error.said("zh"), str(error)) from error
+    return [Picture(station, report.picture_at or report.sent, photo)]

@@ -45,6 +45,8 @@ class Report:
     state: int | None = None
     text: str | None = None
     picture: bytes | None = None
+    picture_at: datetime | None = None
+    """When it was taken; None where the station does not say."""
 
 
 def read_report(frame: Frame, body: bytes | None = None) -> Report:
@@ -147,7 +149,7 @@ def _read_octets(content: bytes) -> Report:
             report.text = octets.rest().decode("gb18030", "replace").rstrip()
         elif guide == PICTURE:
             octets.take(1, "picture guide")
-            report.picture = octets.rest()
+            report.picture, report.picture_at = octets.rest(), observed
         elif guide == STEP:
             octets.take(1, "step descriptor")
             step = _step(octets.take(3, "time step"))
@@ -236,12 +238,22 @@ def _read_characters(content: bytes) -> Report:
             step = timedelta(**{unit: int(following[2])}) or None
         elif len(word) == 1 and report.station and report.station_class is None:
             report.station_class = word
-        elif word in ("RGZS", "PIC"):
+        elif word == "RGZS":
             report.text = " ".join(words)
+        elif word == "PIC":
+            report.picture, report.picture_at = _hexadecimal("".join(words)), observed
         else:
             for element in _character_elements(word, next(words, ""), observed):
                 report.elements.append(_stepped(element, step, repeats))
     return report
+
+
+def _hexadecimal(digits: str) -> bytes:
+    # The bytes as characters, like everything else of this form; no published frame shows it.
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise FrameError("图片不是十六进制字符", "the picture is not hexadecimal characters") from None
 
 
 def _character_elements(word: str, text: str, observed: datetime | None) -> Iterator[Element]:

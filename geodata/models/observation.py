@@ -184,6 +184,21 @@ class DeviceClock(Base):
     noted_at: Mapped[datetime] = _time()
 
 
+class DevicePicture(Base):
+    """What a device's camera saw; the file holds the picture and nothing else that a camera writes."""
+
+    __tablename__ = "device_picture"
+    __table_args__ = (UniqueConstraint("device_code", "taken_at"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    device_code: Mapped[str]
+    taken_at: Mapped[datetime] = _time()
+    media_type: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    body: Mapped[bytes]
+    received_at: Mapped[datetime] = _time(server_default=func.now())
+
+
 class FeedSource(Base):
     """Who may hand readings in over HTTP; of its token only the SHA-256 is kept."""
 

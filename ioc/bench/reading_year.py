@@ -165,9 +165,9 @@ def _maintain(store: Store) -> tuple[float, float]:
         reader.start()
         connection.autocommit = True
         began = time.perf_counter()
-        maintain(connection, KeptDays(DAYS - 8, DAYS + 40, DAYS), datetime.now(UTC))
+        maintain(connection, KeptDays(DAYS - 8, DAYS + 40, DAYS, DAYS), datetime.now(UTC))
         long.rollback()
-        maintain(connection, KeptDays(DAYS - 8, DAYS + 40, DAYS), datetime.now(UTC))
+        maintain(connection, KeptDays(DAYS - 8, DAYS + 40, DAYS, DAYS), datetime.now(UTC))
         took = time.perf_counter() - began
         ended.set()
         reader.join()

@@ -20,8 +20,9 @@ from ioc.feed_source import add_source, revoke_source
 from ioc.process_beside import process_beside
 from ioc.settings import Settings, read_settings
 from ioc.simulation.case_report import CaseReporter
-from ioc.simulation.district import GAUGES, ROADS
+from ioc.simulation.district import GAUGES, LEVELS, ROADS
 from ioc.simulation.fleet import Fleet
+from ioc.simulation.gauge_picture import GaugeCamera
 from ioc.simulation.past import ensure_demo_past
 from ioc.simulation.play import CREW_KIND, INTERVALS, Doors, Player
 from ioc.simulation.roster import Devices, read_devices, read_roads
@@ -29,7 +30,8 @@ from ioc.simulation.scenario import Scenario
 from ioc.simulation.scenario import scenario as scenario_of
 
 SEED = 420106
-SOURCE = "演示热线"
+HOTLINE = "演示热线"
+CAMERAS = "演示摄像"
 DOORS_SECONDS = 60
 NO_SCENARIO = "none"
 
@@ -81,13 +83,15 @@ async def _run(store: Store, settings: Settings, weather: Scenario, seed: int, w
         return
     devices = await asyncio.to_thread(read_devices, store, settings.district_projection)
     cases = _cases(store, settings, weather, devices, content, seed)
+    camera = _camera(store, devices, content)
     doors = Doors.of(content, settings.feeds_host)
     fleet = await asyncio.to_thread(_fleet, store, settings, devices, seed)
     try:
-        await Player(devices, weather, doors, fleet, cases, seed).play(stopping)
+        await Player(devices, weather, doors, fleet, cases, camera, seed).play(stopping)
     finally:
-        if cases:
-            cases.close()
+        for sender in (cases, camera):
+            if sender:
+                sender.close()
 
 
 def _stop_with_stdin(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
@@ -135,10 +139,20 @@ def _cases(
 ) -> CaseReporter | None:
     if not content.get("http") or ROADS not in devices:
         return None
-    # A new token at each start: it is kept nowhere.
-    with store.owner_connection() as connection:
-        with suppress(UserError):
-            revoke_source(connection, SOURCE)
-        token = add_source(connection, SOURCE, ["cases"])
+    token = _token(store, HOTLINE, "cases")
     spots = np.vstack([one.place[~np.isnan(one.place[:, 0])] for one in devices.values()])
     return CaseReporter(str(content["http"]), token, weather, spots, settings.district_projection, seed)
+
+
+def _camera(store: Store, devices: Mapping[str, Devices], content: Mapping[str, Any]) -> GaugeCamera | None:
+    if not content.get("http") or LEVELS not in devices:
+        return None
+    return GaugeCamera(str(content["http"]), _token(store, CAMERAS, "pictures"))
+
+
+def _token(store: Store, source: str, scope: str) -> str:
+    """A new token at each start: it is kept nowhere."""
+    with store.owner_connection() as connection:
+        with suppress(UserError):
+            revoke_source(connection, source)
+        return add_source(connection, source, [scope])

@@ -19,6 +19,7 @@ from ioc.simulation import district as kinds
 from ioc.simulation.case_report import CaseReporter
 from ioc.simulation.district import District, Measured
 from ioc.simulation.fleet import Fleet, Vehicle
+from ioc.simulation.gauge_picture import GaugeCamera
 from ioc.simulation.roster import Devices
 from ioc.simulation.scenario import Scenario
 from ioc.simulation.senders import (
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 STEP_SECONDS = 5.0
 GAUGE_SECONDS = 300
 VEHICLE_SECONDS = 15
+PICTURE_SECONDS = 600
 INTERVALS = {
     kinds.ROADS: 60,
     kinds.MANHOLES: 120,
@@ -89,6 +91,7 @@ class Player:
         devices: by kind; those of no other kind are vehicles.
         fleet: their vehicles, None where none are to drive.
         cases: reports cases, None where nobody is to report.
+        camera: takes pictures of the gauges at lakes and rivers, None where nobody is to.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Player:
         doors: Doors,
         fleet: Fleet | None,
         cases: CaseReporter | None,
+        camera: GaugeCamera | None,
         seed: int,
     ) -> None:
         self._devices = devices
@@ -105,6 +109,7 @@ class Player:
         self._doors = doors
         self._fleet = fleet
         self._cases = cases
+        self._camera = camera
         self._senders: dict[str, Callable[[Measured, datetime], Awaitable[None]]] = {}
         self._terminals: dict[str, Terminal] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -125,6 +130,8 @@ class Player:
                 await asyncio.to_thread(
                     self._cases.step, STEP_SECONDS, flooded(self._district, self._devices), now
                 )
+            if self._camera:
+                await asyncio.to_thread(self._take_pictures, self._camera, step * STEP_SECONDS, now)
             step += 1
             pause = began + step * STEP_SECONDS - asyncio.get_running_loop().time()
             if pause > 0:
@@ -156,6 +163,11 @@ class Player:
         if self._fleet:
             for number in _due(len(self._fleet.vehicles), VEHICLE_SECONDS, elapsed):
                 self._send_position(self._fleet.vehicles[number], now)
+
+    def _take_pictures(self, camera: GaugeCamera, elapsed: float, now: datetime) -> None:
+        measured = self._district.measured(kinds.LEVELS)
+        for number in _due(len(measured), PICTURE_SECONDS, elapsed):
+            camera.take(measured[number].code, measured[number].values["Z"], now)
 
     def _send(self, kind: str, measured: Measured, at: datetime) -> None:
         if kind in TOPICS:

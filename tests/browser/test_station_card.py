@@ -10,10 +10,12 @@ from playwright.sync_api import Page
 
 from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake
-from etl.feeds.reading import Reading
+from etl.feeds.reading import Picture, Reading
+from etl.photo import read_photo
 from tests.browser.conftest import OpenMap
 from tests.browser.map_page import click_on, look
 from tests.conftest import RunningServer
+from tests.etl.test_photo import PNG
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 LAKE_AND_NEIGHBOUR = """
@@ -44,6 +46,7 @@ ALARM_NOW = """
         'id', 1000000000, 'state', 'raised', 'severity', 1, 'title_zh', '新告警', 'lon', 114.3, 'lat', 30.5)))
     FROM ioc.device LIMIT 1
 """
+TAKEN = "#station-picture time[datetime='{:%Y-%m-%dT%H:%M:%S}+00:00']"
 WARNING = """document.querySelector(".station-drawing .limit[data-level=warning]").y1.baseVal.value"""
 
 
@@ -120,6 +123,17 @@ def test_a_station_says_what_it_measures_and_how_it_came_to_that(
     assert drawing.locator("rect.rain").count() in (2, 3)
     assert f"警戒 {lake.warning:.2f}" in (drawing.text_content() or "")
     assert f"设防 {lake.guard:.2f}" in (drawing.text_content() or "")
+
+    assert card.locator("#station-picture img").count() == 0
+    for minutes in (2, 1):
+        picture = Picture(lake.device, NOW - timedelta(minutes=minutes), read_photo(PNG))
+        intake.submit((), (), "http:camera", [picture]).result()
+    image = card.locator("#station-picture img")
+    page.wait_for_function("document.querySelector('#station-picture img')?.naturalHeight === 2")
+    card.locator(TAKEN.format(NOW - timedelta(minutes=1))).wait_for()
+    card.get_by_role("button", name="上一张").click()
+    card.locator(TAKEN.format(NOW - timedelta(minutes=2))).wait_for()
+    assert image.get_attribute("alt")
 
     plot = card.get_by_role("slider")
     plot.focus()

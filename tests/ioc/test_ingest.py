@@ -11,6 +11,7 @@ import pytest
 
 from ioc.feed_source import add_source, revoke_source
 from tests.conftest import RunningServer
+from tests.etl.test_photo import JPEG, SECRET
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -18,7 +19,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 @pytest.fixture
 def door(server: RunningServer) -> Iterator[httpx.Client]:
     with server.store.owner_connection() as connection:
-        token = add_source(connection, "water company", ["readings", "positions"])
+        token = add_source(connection, "water company", ["readings", "positions", "pictures"])
     with httpx.Client(
         base_url=server.address, headers={"Authorization": f"Bearer {token}"}, timeout=60
     ) as client:
@@ -92,6 +93,41 @@ def test_positions_come_in_and_every_row_refused_is_a_problem(
     assert [one["row"] for one in answer.json()["refused"]] == [0, 1]
     with server.store.owner_connection() as connection:
         assert connection.execute("SELECT speed FROM ioc.latest_position").fetchone() == (36.0,)
+
+
+def test_a_picture_is_seen_by_who_may_see_its_device(door: httpx.Client, server: RunningServer) -> None:
+    with server.store.owner_connection() as connection:
+        found = connection.execute(
+            "SELECT code, station_code FROM ioc.device "
+            "WHERE device_type = '水位计' AND NOT area_code ^@ '420106012' ORDER BY code LIMIT 1"
+        ).fetchone()
+    assert found is not None
+    device, station = found
+    sent = {"device": device, "at": NOW.isoformat()}
+    assert door.post("/ingest/pictures", params=sent, content=JPEG).json()["stored"] == 1
+    assert door.post("/ingest/pictures", params=sent, content=JPEG).json()["duplicates"] == 1
+    for wrong, content in (
+        (sent, b"<svg onload=alert(1)>"),
+        ({"device": device, "at": "now"}, JPEG),
+        ({}, JPEG),
+    ):
+        answer = door.post("/ingest/pictures", params=wrong, content=content)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+    with server.client("duty") as duty, httpx.Client(base_url=server.address) as nobody:
+        (picture,) = duty.get(f"/stations/{station}/pictures").json()["pictures"]
+        assert (picture["device"], picture["width"], picture["height"]) == (device, 640, 480)
+        before = (NOW - timedelta(minutes=1)).isoformat()
+        assert duty.get(f"/stations/{station}/pictures", params={"at": before}).json() == {"pictures": []}
+        address = f"/stations/{station}/pictures/{picture['id']}"
+        file = duty.get(address)
+        assert (file.headers["content-type"], file.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
+        assert SECRET not in file.content
+        assert duty.get(f"/stations/elsewhere/pictures/{picture['id']}").status_code == 404
+        assert nobody.get(address).status_code == 401
+    with server.client("street") as street:
+        assert street.get(f"/stations/{station}/pictures").json() == {"pictures": []}
+        assert street.get(address).status_code == 404
 
 
 @pytest.mark.parametrize(

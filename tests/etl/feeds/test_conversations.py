@@ -16,6 +16,7 @@ from etl.feeds.jt808_body import FIXED, Location
 from etl.feeds.jt808_conversation import Jt808Conversation
 from etl.feeds.sl651_conversation import Sl651Conversation
 from tests.etl.feeds import published_frames as published
+from tests.etl.test_photo import JPEG, SECRET
 
 NOW = datetime(2026, 7, 1, 6, 0, 30, tzinfo=UTC)
 PHONE = "013942000001"
@@ -143,6 +144,27 @@ def test_packets_are_confirmed_together_and_the_missing_asked_for() -> None:
     # The confirmation was lost: the station sends all of it again, and is confirmed again.
     again = [conversation.hear(packet, NOW) for packet in packets]
     assert [len(one.answers) for one in again] == [0, 0, 0, 1]
+
+
+def _picture_report(file: bytes) -> bytes:
+    """A picture (function 36) of 2017-07-18 11:00 in Beijing."""
+    report = sl651.decode(bytes.fromhex(published.SL651_TIMED))
+    observed = report.body[:16] + bytes.fromhex("f0f01707181100")
+    return sl651.encode(replace(report, function=0x36, body=observed + b"\xf3\xf3" + file))
+
+
+def test_a_picture_comes_with_its_time_and_without_what_the_camera_wrote_into_it() -> None:
+    heard = Sl651Conversation().hear(_picture_report(JPEG), NOW)
+    (picture,) = heard.pictures
+    assert picture.device == "0011223344"
+    assert picture.taken_at == datetime(2017, 7, 18, 3, 0, tzinfo=UTC)
+    assert (picture.photo.media_type, picture.photo.width, picture.photo.height) == ("image/jpeg", 640, 480)
+    assert SECRET not in picture.photo.body
+    assert len(heard.answers) == 1
+
+    damaged = Sl651Conversation().hear(_picture_report(JPEG[:40]), NOW)
+    # Sent again it would be damaged again.
+    assert (len(damaged.pictures), len(damaged.faults), len(damaged.answers)) == (0, 1, 1)
 
 
 def test_packets_of_a_broken_off_message_do_not_mix_with_the_next() -> None:

@@ -1,7 +1,7 @@
 """A TCP door with real sockets and a store that answers when the test says so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ from etl.feeds import hj212
 from etl.feeds.door_tally import DoorTally
 from etl.feeds.gateway import MOST_RUBBISH, Gateway, Limits
 from etl.feeds.hj212_conversation import Hj212Conversation
-from etl.feeds.reading import Position, Reading, Receipt
+from etl.feeds.reading import Reading, Receipt, Submission
 from tests.etl.feeds.published_frames import HJ212_WRONG_CRC
 
 ADDRESS = "127.0.0.1"
@@ -41,12 +41,12 @@ class _Store:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def keep(self, readings: Sequence[Reading], _positions: Sequence[Position], source: str) -> Receipt:
-        assert source == "hj212"
+    async def keep(self, submission: Submission) -> Receipt:
+        assert submission.source == "hj212"
         self.asked.set()
         await self.open.wait()
-        self.kept += readings
-        return Receipt(len(readings))
+        self.kept += submission.readings
+        return Receipt(len(submission.readings))
 
 
 def _with_gateway(run: Callable[[_Store, DoorTally, int], Awaitable[None]], limits: Limits = PATIENT) -> None:

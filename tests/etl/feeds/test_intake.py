@@ -14,9 +14,11 @@ from psycopg import Connection
 from etl.feeds import intake as intake_module
 from etl.feeds.intake import Intake
 from etl.feeds.maintenance import KeptDays, maintain
-from etl.feeds.reading import Position, Reading, ReadingBatch
+from etl.feeds.reading import Picture, Position, Reading, ReadingBatch
 from etl.feeds.reading_aggregate import hour_aggregates
+from etl.photo import read_photo
 from geodata.store import Store
+from tests.etl.test_photo import JPEG, PNG
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -289,10 +291,41 @@ def test_who_listens_and_never_reads_holds_nothing_up(
             assert rows("SELECT count(*) FROM ioc.live_event") == [(100,)]
 
 
+PICTURES = """
+    SELECT taken_at, media_type, width FROM ioc.device_picture WHERE device_code = %s ORDER BY 1
+"""
+
+
+def test_pictures_are_kept_once_told_and_the_newest_for_good(
+    intake: Intake, device: str, demo_store: Store, rows: Rows
+) -> None:
+    jpeg, png = read_photo(JPEG), read_photo(PNG)
+    given = [Picture(device, at(-2), jpeg), Picture(device, at(-1), png), Picture(device, at(-2), png)]
+    receipt = intake.submit((), (), "sl651", given).result()
+    assert (receipt.stored, receipt.duplicates, receipt.waiting) == (2, 1, 0)
+    ahead = intake.submit((), (), "sl651", [Picture(device, at(60), jpeg)]).result()
+    assert [(one.kind, one.row) for one in ahead.refused] == [("picture", 0)]
+    assert rows(PICTURES, device) == [(at(-2), "image/jpeg", 640), (at(-1), "image/png", 1)]
+    told = rows("SELECT i ->> 'at' FROM ioc.live_event, jsonb_array_elements(items) i WHERE topic = 'device'")
+    assert [datetime.fromisoformat(moment) for (moment,) in told] == [at(-2), at(-1)]
+    heard = rows("SELECT heard_at IS NOT NULL FROM ioc.devices_heard() WHERE device_code = %s", device)
+    assert heard == [(True,)]
+
+    # Of a device that nobody has accepted only the newest stays; it waits as if it had sent readings.
+    unknown = [Picture("camera-1", at(-2), jpeg), Picture("camera-1", at(-1), jpeg)]
+    assert intake.submit((), (), "http:cameras", unknown).result().waiting == 2
+    assert rows(PICTURES, "camera-1") == [(at(-1), "image/jpeg", 640)]
+    assert rows("SELECT code FROM ioc.waiting_device") == [("camera-1",)]
+
+    with psycopg.connect(demo_store.owner_url, autocommit=True) as connection:
+        maintain(connection, KeptDays(400, 400, 400, pictures=30), NOW + timedelta(days=31))
+    assert rows(PICTURES, device) == [(at(-1), "image/png", 1)]
+
+
 def test_maintenance_makes_days_removes_old_ones_and_draws_tracks(
     intake: Intake, device: str, rows: Rows, demo_store: Store
 ) -> None:
-    kept = KeptDays(readings=10, hours=40, positions=1)
+    kept = KeptDays(readings=10, hours=40, positions=1, pictures=2)
     old = NOW - timedelta(days=11)
     hour = (NOW - timedelta(hours=2)).replace(minute=0)
     intake.take([Reading(device, "Z", old - timedelta(days=1), 1.0), Reading(device, "Z", old, 2.0)])
