@@ -18,6 +18,7 @@ MOST_BY_WORDS = 4
 FOUND: LiteralString = """
     SELECT c.id, c.code, c.title, c.state, s.name, ST_X(c.geom), ST_Y(c.geom), c.ended_at IS NULL
     FROM ({cases}) AS c LEFT JOIN ioc.street s ON s.code = left(c.area_code, 9)
+    ORDER BY c.ended_at IS NULL DESC, c.reported_at DESC
 """
 BY_NUMBER: LiteralString = """
     (SELECT * FROM ioc.case_file WHERE code ~>=~ %(low)s AND code ~<~ %(high)s

@@ -1,5 +1,6 @@
 """What one layer of the map is: a typed, frozen description, checked against the store's models."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,8 @@ Geometry = Literal["point", "line", "polygon"]
 SearchKind = Literal["feature", "area"]
 
 WORLD_ZOOM = 22
+OWN_CODE = re.compile("[a-z_]+")
+"""A code of this project rather than of a standard: people are not told it."""
 DEPARTMENTAL_TABLE = "departmental_feature"
 MOST_LISTED = 1_000
 """Enough to work with a view of the map, too few to carry a layer away page by page."""
@@ -72,6 +75,8 @@ class ShownField:
             entry = CodeTable.load(self.table).get(str(value))
             if entry is None:
                 return str(value)
+            if OWN_CODE.fullmatch(str(value)):
+                return entry.title(language)
             return f"{entry.name}（{value}）" if language == "zh" else f"{entry.title('en')} ({value})"
         if isinstance(value, bool):
             yes, no = ("是", "否") if language == "zh" else ("yes", "no")

@@ -78,10 +78,8 @@
     fill();
   }
 
-  /** What the record card says of cases: the one it shows, or those at the component it shows. */
+  /** The cases at the component that the record card shows. */
   function part(feature) {
-    const id = feature.live === "live_case" ? feature.key : feature.layer === "case_file" ? feature.id : null;
-    if (id) return el("p", {}, el("a", { class: "case-link", href: `/cases?state=all#${id}` }, text("open")));
     const node = el("div", { class: "linked cases-here" });
     const component = componentOf(feature);
     if (component) fillCases(node, component);

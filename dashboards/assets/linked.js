@@ -8,7 +8,7 @@
   /** The part of the card for a feature; it fills when the server has answered. */
   function part(feature) {
     const key = `${feature.layer}/${feature.id}`;
-    const node = el("div", { class: "linked" });
+    const node = el("div", { class: "linked", id: "linked-features" });
     if (known.key === key && known.links) fill(node, known.links);
     else if (known.key !== key) fetchLinks(key, feature);
     return node;
@@ -20,7 +20,7 @@
     const answer = await ioc.service.get(`/features/${feature.layer}/items/${feature.id}/links`).catch(() => ({ links: [] }));
     if (known.key !== key) return;
     known.links = answer.links;
-    const node = document.querySelector("#record-card .linked");
+    const node = document.getElementById("linked-features");
     if (node) fill(node, answer.links);
   }
 

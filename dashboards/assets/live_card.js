@@ -34,7 +34,8 @@
     const [item] = state.of(key);
     if (!item) return;
     const { layer: of, id } = layer.card;
-    if (of && item[id] !== null && item[id] !== undefined && ioc.layers.find(of)) ioc.recordCard.open(of, item[id], state.title(item), at);
+    const past = ioc.replay.isOn() && layer.topic === "case"; // the record is of now, and was moved on since
+    if (of && !past && item[id] !== null && item[id] !== undefined && ioc.layers.find(of)) ioc.recordCard.open(of, item[id], state.title(item), at);
     else ioc.recordCard.show(carded(layer, key, item), at);
   }
 

@@ -47,6 +47,7 @@
     const signedIn = ioc.header.start();
     ioc.featureEdit.start(signedIn);
     ioc.caseReport.start();
+    ioc.caseAround.start();
     ioc.panelFocus.start();
     ioc.liveSign.start();
     ioc.livePanel.start();

@@ -140,7 +140,7 @@
     const fields = el("dl", { class: "record" }, filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
         el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
-    return el("div", { class: "record-body" }, ioc.stationCard.part(feature), fields, ioc.caseReport.part(feature), ...(feature.live ? [] : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]));
+    return el("div", { class: "record-body" }, ioc.stationCard.part(feature), ioc.caseAround.head(feature), fields, ioc.caseAround.part(feature), ioc.caseReport.part(feature), ...(feature.live ? [] : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]));
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";

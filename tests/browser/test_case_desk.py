@@ -83,6 +83,13 @@ def step_as(server: RunningServer, account: str, case: int, action: str, **conte
         assert answer.status_code == 200, answer.text
 
 
+def case_code(server: RunningServer, case: int) -> str:
+    with server.store.owner_connection() as owner:
+        row = owner.execute("SELECT code FROM ioc.case_file WHERE id = %s", [case]).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def state_in_row(page: Page, case: int, state: str) -> None:
     page.wait_for_function(
         "([id, state]) => document.querySelector(`[data-case='${id}'] .tag`)?.textContent === state",
@@ -112,7 +119,14 @@ def test_a_case_from_the_map_to_its_end(server: RunningServer, open_map: OpenMap
     done = page.wait_for_selector("#report-done")
     assert done is not None
     case = int((done.get_attribute("href") or "").rpartition("#")[2])
-    page.context.close()
+
+    # Found by its number it is shown with what is near it.
+    page.click("#report-dialog button.text-button")
+    page.fill("#search-input", case_code(server, case))
+    page.wait_for_selector("#search-results [aria-selected=true] >> text=待受理")
+    page.keyboard.press("Enter")
+    assert page.locator("#case-head .case-link").get_attribute("href") == f"/cases?state=all#{case}"
+    page.wait_for_selector("[data-around=cameras]:not([hidden])")
 
     # It is in the dispatcher's list at once; what was being typed is there still.
     row = f"[data-case='{case}']"
@@ -123,6 +137,8 @@ def test_a_case_from_the_map_to_its_end(server: RunningServer, open_map: OpenMap
     dispatcher.wait_for_selector("#case-stage-left")
     assert known["code"] in dispatcher.locator("#case-duplicates li").first.inner_text()
     act(dispatcher, "send_verify")
+    page.wait_for_selector("#record-card [data-field=state] >> text=核实中")
+    page.context.close()
     step_as(server, "street", case, "confirm")
     dispatcher.wait_for_selector("[data-action=register]")
     act(dispatcher, "register", condition=f"event.{first_condition(server)}")
