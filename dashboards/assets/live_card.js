@@ -22,10 +22,10 @@
   function click(latlng) {
     const found = ioc.liveMap.hit(latlng);
     if (!found) return false;
-    const { layer, feature } = found;
-    const [lon, lat] = feature.geometry.coordinates;
-    if (feature.properties.cluster) ioc.leaflet.setView([lat, lon], ioc.leaflet.getZoom() + NEARER);
-    else open(layer, feature.properties.key, { lon, lat });
+    const { layer, mark } = found;
+    const [lon, lat] = mark.coordinates;
+    if (mark.properties.cluster) ioc.leaflet.setView([lat, lon], ioc.leaflet.getZoom() + NEARER);
+    else open(layer, mark.properties.key, { lon, lat });
     return true;
   }
 

@@ -7,60 +7,43 @@
   const LONGEST_GLIDE_MS = 30000;
   const JUMP_DEGREES = 0.01; // a kilometre between two fixes is not a way that anybody drove
 
-  const glides = new Map(); // by layer id: glides by key
-  let map = null;
-  let timer = null;
+  let glides = new WeakMap(); // by the items of a layer: glides by key
 
-  const of = (layer) => glides.get(layer.id) || glides.set(layer.id, new Map()).get(layer.id);
+  const of = (items) => glides.get(items) || glides.set(items, new Map()).get(items);
 
   function placeAt({ from, to, begun, lasts }, now) {
     const part = Math.min(1, (now - begun) / lasts);
     return [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
   }
 
-  /** The feature where it is shown at this moment; its way to the new fix begins there. */
-  function placed(layer, feature) {
-    const { key, at } = feature.properties;
+  /** The way to a feature's new fix begins where it is shown at this moment. */
+  function head(items, key) {
+    const feature = items.feature(key);
+    const known = of(items).get(key);
+    if (!feature) return of(items).delete(key);
+    const { at } = feature.properties;
+    if (known?.at === at) return undefined;
     const to = feature.geometry.coordinates;
     const now = performance.now();
-    const known = of(layer).get(key);
-    if (known?.at === at) return { ...feature, geometry: { type: "Point", coordinates: placeAt(known, now) } };
     const replayed = ioc.replay.glideMs();
     const from = known ? placeAt(known, now) : to;
     const far = replayed === null ? Math.hypot(to[0] - from[0], to[1] - from[1]) > JUMP_DEGREES : !replayed;
     const lasts = replayed ?? Math.min(LONGEST_GLIDE_MS, known ? Date.parse(at) - Date.parse(known.at) : 0);
-    of(layer).set(key, { at, from: far ? to : from, to, begun: now, lasts: Math.max(1, lasts) });
-    schedule(FASTEST_MS);
-    return { ...feature, geometry: { type: "Point", coordinates: far ? to : from } };
+    return of(items).set(key, { at, from: far ? to : from, to, begun: now, lasts: Math.max(1, lasts) });
   }
 
-  function schedule(ms) {
-    if (!timer && map) timer = setTimeout(() => requestAnimationFrame(step), ms);
+  /** Where a mark is shown at this moment. */
+  function place(items, mark) {
+    const glide = of(items).get(mark.properties.key);
+    return glide ? placeAt(glide, performance.now()) : mark.coordinates;
   }
 
-  const mayGlide = () => !document.hidden && (ioc.replay.isOn() || ioc.live.state().connection === "live");
-
-  function step() {
-    timer = null;
-    if (!mayGlide()) return;
-    if (ioc.liveMap.isMoving()) return schedule(SLOWEST_MS);
+  /** Milliseconds after which one of the marks is a pixel further, as far as they move; otherwise Infinity. */
+  function pause(items, marks) {
     const now = performance.now();
-    let fastest = 0; // pixels per millisecond
-    const bounds = ioc.leaflet.getBounds().pad(0.1);
-    for (const layer of ioc.liveMap.layers()) {
-      if (!layer.glide || !ioc.liveMap.isOn(layer.id) || ioc.mapView.tileZoom() < layer.cluster_below) continue;
-      const update = [];
-      for (const [key, glide] of of(layer)) {
-        if (!ioc.liveMap.items(layer.id).features.has(key)) of(layer).delete(key);
-        if (glide.done || !bounds.contains([glide.to[1], glide.to[0]])) continue;
-        glide.done = now >= glide.begun + glide.lasts;
-        update.push({ id: key, newGeometry: { type: "Point", coordinates: placeAt(glide, now) } });
-        if (!glide.done) fastest = Math.max(fastest, pixels(glide) / glide.lasts);
-      }
-      if (update.length) map.getSource(layer.id)?.updateData({ update });
-    }
-    if (fastest) schedule(Math.min(SLOWEST_MS, Math.max(FASTEST_MS, 1 / fastest)));
-    return undefined;
+    const moving = marks.map(({ properties }) => of(items).get(properties.key)).filter((glide) => glide && now < glide.begun + glide.lasts);
+    const fastest = Math.max(0, ...moving.map((glide) => pixels(glide) / glide.lasts));
+    return fastest ? Math.min(SLOWEST_MS, Math.max(FASTEST_MS, 1 / fastest)) : Infinity;
   }
 
   function pixels({ from, to }) {
@@ -68,15 +51,8 @@
     return one.distanceTo(ioc.leaflet.project([to[1], to[0]]));
   }
 
-  function start(drawn) {
-    map = drawn;
-    ioc.leaflet.on("moveend zoomend", () => schedule(FASTEST_MS));
-    document.addEventListener("visibilitychange", () => schedule(FASTEST_MS));
-    ioc.on("live", () => schedule(FASTEST_MS));
-  }
-
   /** The next fix of a vehicle is not reached from the last one. */
-  const forget = () => glides.clear();
+  const forget = () => (glides = new WeakMap());
 
-  ioc.liveGlide = { start, placed, forget };
+  ioc.liveGlide = { head, place, pause, forget };
 })();

@@ -4,6 +4,7 @@
   const ioc = (window.ioc = window.ioc || {});
   const RETRY_SECONDS = 5;
   const SYMBOL_PIXELS = 48;
+  const SYMBOL_RATIO = 2; // of its pixels to those of the page
 
   let leaflet = null;
   let gl = null;
@@ -97,23 +98,27 @@
     gl.on("webglcontextlost", () => setState("loading"));
   }
 
-  /** Draws "name:colour" from the symbol's SVG, at twice the size so that it stays crisp. */
-  function addSymbol(id, map = gl) {
+  /** Draws "name:colour" from the symbol's SVG, at twice the size so that it stays crisp; null: there is none. */
+  async function drawSymbol(id) {
     const [name, colour] = id.split(":");
     const svg = ioc.page.symbols[name];
-    if (!svg || map.hasImage(id)) return;
-    const blank = { width: SYMBOL_PIXELS, height: SYMBOL_PIXELS, data: new Uint8Array(SYMBOL_PIXELS ** 2 * 4) };
-    map.addImage(id, blank, { pixelRatio: 2 });
+    if (!svg) return null;
     const image = new Image(SYMBOL_PIXELS, SYMBOL_PIXELS);
-    image.onload = () => {
-      const canvas = document.createElement("canvas");
-      canvas.width = canvas.height = SYMBOL_PIXELS;
-      const context = canvas.getContext("2d");
-      context.drawImage(image, 2, 2, SYMBOL_PIXELS - 4, SYMBOL_PIXELS - 4);
-      if (map.hasImage(id)) map.updateImage(id, context.getImageData(0, 0, SYMBOL_PIXELS, SYMBOL_PIXELS));
-    };
     const sized = svg.replace("<svg ", `<svg width="${SYMBOL_PIXELS}" height="${SYMBOL_PIXELS}" `);
     image.src = `data:image/svg+xml,${encodeURIComponent(sized.replaceAll("currentColor", colour))}`;
+    await new Promise((resolve) => (image.onload = resolve));
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SYMBOL_PIXELS;
+    canvas.getContext("2d").drawImage(image, 2, 2, SYMBOL_PIXELS - 4, SYMBOL_PIXELS - 4);
+    return canvas;
+  }
+
+  async function addSymbol(id, map = gl) {
+    if (!ioc.page.symbols[id.split(":")[0]] || map.hasImage(id)) return;
+    const blank = { width: SYMBOL_PIXELS, height: SYMBOL_PIXELS, data: new Uint8Array(SYMBOL_PIXELS ** 2 * 4) };
+    map.addImage(id, blank, { pixelRatio: SYMBOL_RATIO });
+    const drawn = (await drawSymbol(id)).getContext("2d");
+    if (map.hasImage(id)) map.updateImage(id, drawn.getImageData(0, 0, SYMBOL_PIXELS, SYMBOL_PIXELS));
   }
 
   const failed = new Set();
@@ -173,7 +178,7 @@
   /** Zoom as tiles count it: Leaflet's is one more, because its tiles are half as wide. */
   const tileZoom = () => leaflet.getZoom() - 1;
 
-  ioc.mapView = { start, another: (more) => another(more), refresh, highlight, flyTo, tileZoom, clearPart };
+  ioc.mapView = { start, another: (more) => another(more), refresh, highlight, flyTo, tileZoom, clearPart, drawSymbol, SYMBOL_RATIO };
 
   /** Where the map looks: kept in the address (#zoom/lat/lon) so that a link shows the same place. */
   ioc.view = {

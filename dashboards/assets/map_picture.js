@@ -23,7 +23,10 @@
   }
 
   /** The ground, and what happens now over it. */
-  const drawnCanvases = () => Promise.all([ioc.map, ioc.liveMap.map()].filter(Boolean).map(drawnCanvas));
+  async function drawnCanvases() {
+    const live = ioc.liveMap.canvas();
+    return [await drawnCanvas(ioc.map), ...(live ? [{ copy: live, frame: live.getBoundingClientRect() }] : [])];
+  }
 
   async function canvas() {
     const drawn = await drawnCanvases();
@@ -63,7 +66,7 @@
     write(pen, titles.slice(0, 6).join(" · "), width - MARGIN, HEAD / 2, 12, "ink-soft", "right");
   }
 
-  const liveLayers = () => (ioc.liveMap.map() ? ioc.liveMap.layers().filter((layer) => ioc.liveMap.isOn(layer.id)) : []);
+  const liveLayers = () => (ioc.liveMap.canvas() ? ioc.liveMap.layers().filter((layer) => ioc.liveMap.isOn(layer.id)) : []);
 
   /** The day; with what happens now, the minute as well. */
   function written(moment) {

@@ -54,18 +54,13 @@ WATCH_PAGE = """() => {
         const now = Date.now() / 1000;
         for (const { value } of items) { window.heard.push([now, value]); updated.push(value); }
     });
-    ioc.on("live-items", (layer) => {
-        if (layer?.id !== "live_reading") return;
-        const [values, map] = [updated, ioc.liveMap.map()];
+    // Drawn and handed over: the picture after the one that it is drawn in has begun.
+    ioc.on("live-drawn", () => {
+        const values = updated;
         updated = [];
-        // Not until it is idle: with reports without end it hardly ever is.
-        map.on("sourcedata", function taken({ sourceId, isSourceLoaded }) {
-            if (sourceId !== layer.id || !isSourceLoaded) return;
-            map.off("sourcedata", taken);
-            map.once("render", () => {
-                const now = Date.now() / 1000;
-                for (const value of values) window.drawn.push([now, value]);
-            });
+        requestAnimationFrame(() => {
+            const now = Date.now() / 1000;
+            for (const value of values) window.drawn.push([now, value]);
         });
     });
 }"""
@@ -144,7 +139,7 @@ def measure_live(
         page = context.new_page()
         page.goto(address)
         page.wait_for_selector("body[data-live=live]", timeout=60_000)
-        page.wait_for_function("ioc.liveMap.map()?.loaded()", timeout=60_000)
+        page.wait_for_function("ioc.liveMap.canvas()", timeout=60_000)
         delays = stack.enter_context(_screens(address, tokens, streams, since))
         page.evaluate(WATCH_PAGE)
 

@@ -37,7 +37,7 @@ def day_of_reports(store: Store, page: "Page", devices: int, hours: float) -> li
         intake.take(readings, positions, "bench")
         page.wait_for_function("number => window.moved === number", arg=number, timeout=60_000)
         if number % max(1, rounds // LOOKS) == 0:
-            # What the map has not drawn yet it holds; it draws at most twice a second.
+            # What the map has not drawn yet it holds; it draws some times a second at most.
             page.wait_for_timeout(1500)
             heap.append(round(heap_megabytes(page), 2))
     intake.close()

@@ -16,10 +16,28 @@ from tests.conftest import RunningServer
 LON, LAT = 114.34, 30.555
 MANY = 20_000
 BATCH = 500
-SHOWN = """[...new Set(ioc.liveMap.map().queryRenderedFeatures()
-    .filter((feature) => feature.source === "live_vehicle" && feature.properties.vehicle)
-    .map((feature) => feature.properties.vehicle))].sort()"""
+SHOWN = """[...new Set(ioc.liveMap.seen()
+    .filter(({ layer, properties }) => layer === "live_vehicle" && properties.vehicle)
+    .map(({ properties }) => properties.vehicle))].sort()"""
 """Vehicles that are on the screen."""
+OPAQUE = """([lon, lat]) => {
+    const canvas = ioc.liveMap.canvas();
+    const place = ioc.leaflet.latLngToContainerPoint([lat, lon]);
+    const frame = ioc.leaflet.getContainer().getBoundingClientRect();
+    const drawn = canvas.getBoundingClientRect();
+    const scale = canvas.width / drawn.width;
+    const at = [place.x + frame.x - drawn.x, place.y + frame.y - drawn.y];
+    return canvas.getContext("2d").getImageData(at[0] * scale, at[1] * scale, 1, 1).data[3] > 200;
+}"""
+"""Whether something live is drawn at a place."""
+COUNT_PICTURES = """() => {
+    window.pictures = 0;
+    const clear = CanvasRenderingContext2D.prototype.clearRect;
+    CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        window.pictures += 1;
+        return clear.apply(this, box);
+    };
+}"""
 DRAWN = "new Promise((ready) => { ioc.map.once('idle', ready); ioc.map.triggerRepaint(); })"
 
 PICTURED = """(async () => {
@@ -236,7 +254,7 @@ def test_a_new_alarm_is_told_once(open_map: OpenMap, server: RunningServer, devi
 def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: Any) -> None:
     page = open_map("admin")
     page.wait_for_selector("#live-sign[data-state=live]")
-    page.wait_for_function("ioc.liveMap.map()?.loaded()")
+    page.wait_for_function("ioc.liveMap.canvas()")
     look(page, LON, LAT, 17)
     view = page.evaluate("location.hash")
     page.evaluate(DRAWN)
@@ -245,7 +263,18 @@ def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: An
     town.tell(("V1", LON, LAT), ("V2", LON + 0.002, LAT))
     page.wait_for_function("ioc.liveMap.items('live_vehicle').features.size === 2")
     page.wait_for_function(f"{SHOWN}.length === 2")
+    page.wait_for_function(OPAQUE, arg=[LON, LAT])
+    assert not page.evaluate(OPAQUE, [LON + 0.001, LAT])
+
+    # What nobody sees is no reason to draw.
+    page.evaluate(COUNT_PICTURES)
+    town.tell(("V4", LON + 0.05, LAT), ("V2", LON + 0.002, LAT))
+    page.wait_for_function("ioc.liveMap.items('live_vehicle').features.size === 3")
+    page.evaluate("ioc.liveMap.drawn().then(() => null)")
+    assert page.evaluate("window.pictures") == 0
+
     town.tell(("V1", LON + 0.0005, LAT))
+    page.wait_for_function(OPAQUE, arg=[LON + 0.0005, LAT])
     page.wait_for_function("Math.abs(ioc.liveMap.items('live_vehicle').of('V1')[0].lon - 114.3405) < 1e-9")
     assert page.evaluate(SHOWN) == ["V1", "V2"]
     # What happens is drawn over the ground: neither the view nor the picture of the ground changes.
@@ -288,7 +317,7 @@ def test_live_features_come_move_and_survive_a_break(open_map: OpenMap, town: An
 def test_a_day_of_updates_does_not_grow_the_page(open_map: OpenMap, town: Any) -> None:
     page = open_map("admin")
     page.wait_for_selector("#live-sign[data-state=live]")
-    page.wait_for_function("ioc.liveMap.map()?.loaded()")
+    page.wait_for_function("ioc.liveMap.canvas()")
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
 

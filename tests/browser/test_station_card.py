@@ -33,8 +33,8 @@ LAKE_AND_NEIGHBOUR = """
     ) AS n
     WHERE n.distance < 1000 ORDER BY n.distance LIMIT 1
 """
-DRAWN_ALARM = """name => ioc.liveMap.map()?.queryRenderedFeatures()
-    .some((feature) => feature.source === "live_alarm" && feature.properties.place === name)"""
+DRAWN_ALARM = """name => ioc.liveMap.seen()
+    .some(({ layer, properties }) => layer === "live_alarm" && properties.place === name)"""
 HIGHEST = """Math.min(...[...document.querySelectorAll(".station-drawing polyline.course")]
     .flatMap((line) => [...line.points].map((point) => point.y)))"""
 DISTRICT_TIME = ZoneInfo("Asia/Shanghai")
