@@ -8,9 +8,16 @@ run:
 	@./setup.sh run
 	@exec $(BIN)/ioc up --demo $(ARGS)
 
-# Two processes, each with a cluster and a server of its own, whole files to either.
-test: lint audit
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+# The checks run beside the tests, and speak after them. Of the tests two processes, each with a cluster and a
+# server of its own, whole files to either, those of browsers first: they are the longest.
+test:
+	@./setup.sh test
+	@mkdir -p build
+	@$(MAKE) -s lint audit >build/checks.log 2>&1 & \
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); tested=$$?; \
+	wait $$!; checked=$$?; \
+	cat build/checks.log; \
+	[ $$tested = 0 ] && [ $$checked = 0 ]
 
 lint:
 	@./setup.sh test

@@ -130,6 +130,10 @@ system_packages() {
 # A stamp holds the checksum of what was installed; nothing is done while it still fits.
 sum_of() { cat "$@" | cksum | tr ' ' '-'; }
 
+install() {
+    .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-compile -r "$1" >&2
+}
+
 python_packages() {
     if ! .venv/bin/python -c '' 2>/dev/null; then
         say "making .venv"
@@ -144,7 +148,10 @@ python_packages() {
     [ "$purpose" = run ] || lock=requirements-dev.lock
     say "installing Python packages of $lock"
     rm -f .venv/run.stamp .venv/test.stamp
-    .venv/bin/pip install -q --disable-pip-version-check --no-deps -r "$lock" >&2 ||
+    # By two processes, for unpacking keeps one busy; what is imported is compiled then.
+    awk '/==/ { print >(".venv/half" NR % 2) }' "$lock"
+    install .venv/half0 &
+    install .venv/half1 && wait $! ||
         stop "pip could not fetch the packages of $lock: check the network or PIP_INDEX_URL and run this again."
     .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
     if [ "$purpose" = run ]; then echo "$run_sum" >.venv/run.stamp; else echo "$test_sum" >.venv/test.stamp; fi

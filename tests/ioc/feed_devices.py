@@ -24,6 +24,8 @@ from etl.feeds.sl651_report import write_report
 
 BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 ANSWER_SECONDS = 2.0
+PAUSE_SECONDS = 0.02
+"""Between two reports: load enough, and processors left for those that begin again."""
 Key = tuple[str, str, datetime]
 """Device, metric, time: what a reading is known by."""
 
@@ -106,6 +108,7 @@ async def _hj212(world: Field, code: str, number: int, reader: Any, writer: Any)
         await _ask(reader, writer, hj212.encode(request), stream, answers)
         world.acknowledge((code, "w01018", at), number)
         number += 1
+        await asyncio.sleep(PAUSE_SECONDS)
     return number
 
 
@@ -126,6 +129,7 @@ async def _sl651(world: Field, code: str, number: int, reader: Any, writer: Any)
         await _ask(reader, writer, frame, stream, answers)
         world.acknowledge((code, "Z", at), number / 1000)
         number += 1
+        await asyncio.sleep(PAUSE_SECONDS)
     return number
 
 
@@ -154,6 +158,7 @@ async def _jt808(world: Field, code: str, number: int, reader: Any, writer: Any)
         await say(jt808_body.LOCATION, jt808_body.write_location(location))
         world.acknowledge((code, "position", at), number % 360)
         number += 1
+        await asyncio.sleep(PAUSE_SECONDS)
     return number
 
 
@@ -268,7 +273,7 @@ class MqttDevice:
             self._sent[sent.mid] = number
             self._note()
             number += 1
-            self._world.stopping.wait(0.02)
+            self._world.stopping.wait(PAUSE_SECONDS)
 
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, _reason: Any, _more: Any) -> None:
         self._answered.put(mid)

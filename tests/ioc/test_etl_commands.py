@@ -4,35 +4,59 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner
 
 from etl.run import LoadOptions, run_job
 from geodata.store import Store
-from ioc.cli import app
+from ioc.cli import main
 from tests.etl.deliveries import degrees_job, write_list
 
 ROWS = ["A1,一号,114.305,30.505", "A1,=1+1,114.315,30.505", "A2,二号,114.315,30.515"]
 
 
+class Done(NamedTuple):
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def ioc(store: Store, tmp_path: Path):
-    """Runs ``ioc etl …`` in the test's folder on the test's store."""
-    degrees_job(tmp_path)
-    environment = os.environ | {
+def settings(store: Store, tmp_path: Path) -> dict[str, str]:
+    """The environment of commands on the test's store."""
+    return {
         "IOC_DATABASE_URL": store.app_url,
         "IOC_OWNER_DATABASE_URL": store.owner_url,
         "IOC_DATA_DIR": str(tmp_path / "data"),
         "COLUMNS": "200",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ioc", "etl", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
+
+@pytest.fixture
+def ioc(
+    settings: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., Done]:
+    """Runs ``ioc etl …`` in the test's folder; in this process, for another one takes seconds to begin."""
+    degrees_job(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["ioc", "etl", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return Done(int(ended.value.code or 0), str(said.out), str(said.err))
 
     return run
 
@@ -58,8 +82,14 @@ def test_run_history_quarantine_and_rollback(ioc, tmp_path: Path) -> None:
     assert "shows version" in ioc("rollback", "facility_test").stdout
 
 
-def test_list_names_every_packaged_job(ioc) -> None:
-    listed = ioc("list")
+def test_list_names_every_packaged_job(settings: dict[str, str]) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "ioc", "etl", "list"],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert listed.returncode == 0
     assert "component" in listed.stdout
     assert "城市部件" in listed.stdout
@@ -115,18 +145,11 @@ def test_runs_and_overdue_datasets_are_listed(ioc, store: Store, tmp_path: Path)
     assert "queued" in listed
 
 
-def test_what_a_version_changes_is_shown_decided_and_traced(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IOC_DATABASE_URL", store.app_url)
-    monkeypatch.setenv("IOC_OWNER_DATABASE_URL", store.owner_url)
-    monkeypatch.setenv("IOC_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
-
+def test_what_a_version_changes_is_shown_decided_and_traced(ioc, store: Store, tmp_path: Path) -> None:
     def said(*arguments: str) -> str:
-        done = CliRunner().invoke(app, ["etl", *arguments], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.output
+        done = ioc(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     job = degrees_job(tmp_path)
     with store.owner_connection() as connection:

@@ -60,11 +60,11 @@ def _program(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.wait(timeout=60)
 
 
-def _wait(condition: Callable[[], bool], what: str) -> None:
+def _wait(condition: Callable[[], bool], what: str, pause: float = 0.02) -> None:
     end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end, what
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def _child(parent: int, word: str) -> list[int]:
@@ -97,7 +97,7 @@ def _wait_for_progress(world: Field, after: str) -> None:
 def _wait_until_stored(url: str, world: Field, after: str) -> None:
     """What is acknowledged by now; the broker may still have to hand some of it on."""
     acknowledged, cases = dict(world.acknowledged), set(world.cases)
-    _wait(lambda: not _missing(url, acknowledged, cases), f"lost after {after}")
+    _wait(lambda: not _missing(url, acknowledged, cases), f"lost after {after}", pause=0.3)
 
 
 def _missing(url: str, acknowledged: dict[Key, float], cases: set[str]) -> set[Key] | set[str]:
