@@ -66,7 +66,7 @@ def run_up(settings: Settings, demo_scale: float | None, scenario: str = NO_SCEN
         store = stack.enter_context(open_store(settings, keep_running=True))
         sign_ins = _demo(settings, store, demo_scale, console) if demo_scale else []
         if played:
-            with console.status("演示观测 a day and a half of readings"):
+            with console.status("演示观测 a day and a half of readings, a year of hours"):
                 ensure_past(store, settings, scenario)
         store.check_rights_bind()
         address = f"http://{settings.host}:{listener.getsockname()[1]}/"

@@ -36,6 +36,11 @@ READINGS_IN = b"""
     WHERE series_id = %(series)s AND day BETWEEN %(first_day)s AND %(last_day)s
 """
 
+FIRST_HOUR = b"""
+    SELECT extract(epoch FROM min(hour))::float8 FROM ioc.observation_hour
+    WHERE series_id = %(series)s AND hour >= %(begin)s AND hour < %(end)s
+"""
+
 # Columns of big-endian doubles: a year's extremes in one value each, decoded without a loop.
 READINGS = b"""
     SELECT string_agg(float8send(extract(epoch FROM observed_at)::float8), ''::bytea),
@@ -92,13 +97,7 @@ async def course(store: Store, viewer: Viewer, question: CourseQuestion) -> dict
     parameters = _parameters(found["series"], question)
     ((readings,),) = (await store.read(viewer, [(READINGS_IN, parameters)]))[0]
     span = question.end - question.begin
-    if readings <= MOST_RAW and span <= RAW_SPAN:
-        source, statement = "raw", READINGS
-    elif span <= HOURLY_SPAN:
-        source, statement = "hour", HOURS
-    else:
-        source, statement = "day", DAYS
-    (row,) = (await store.read(viewer, [(statement, parameters)]))[0]
+    source, row = await _rows(store, viewer, parameters, readings, span)
     columns = [_doubles(column) for column in row[:4]]
     low_at, low = columns[:2]
     high_at, high = columns[2:] if source != "raw" else (low_at, low)
@@ -109,6 +108,21 @@ async def course(store: Store, viewer: Viewer, question: CourseQuestion) -> dict
         "readings": len(low) if source == "raw" else int(row[4] or 0),
         "points": _pairs(times, values),
     }
+
+
+async def _rows(
+    store: Store, viewer: Viewer, parameters: dict[str, Any], readings: int, span: timedelta
+) -> tuple[str, Any]:
+    """The source that a course is read from, and its columns."""
+    if readings <= MOST_RAW and span <= RAW_SPAN:
+        (raw,), ((hour,),) = await store.read(viewer, [(READINGS, parameters), (FIRST_HOUR, parameters)])
+        first = _doubles(raw[0])[:1]
+        # Hours are kept longer than readings: of the time before the first of these there are only hours.
+        if hour is None or (len(first) and first[0] <= hour + 3600):
+            return "raw", raw
+    source, statement = ("hour", HOURS) if span <= HOURLY_SPAN else ("day", DAYS)
+    (row,) = (await store.read(viewer, [(statement, parameters)]))[0]
+    return source, row
 
 
 async def sums(store: Store, viewer: Viewer, question: CourseQuestion, per: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ioc.feed_source import add_source, revoke_source
 from ioc.process_beside import process_beside
 from ioc.settings import Settings, read_settings
 from ioc.simulation.case_report import CaseReporter
-from ioc.simulation.district import GAUGES, LEVELS, ROADS
+from ioc.simulation.district import BEGIN_S, GAUGES, LEVELS, ROADS
 from ioc.simulation.fleet import Fleet
 from ioc.simulation.gauge_picture import GaugeCamera
 from ioc.simulation.past import ensure_demo_past
@@ -28,6 +29,7 @@ from ioc.simulation.play import CREW_KIND, INTERVALS, Doors, Player
 from ioc.simulation.roster import Devices, read_devices, read_roads
 from ioc.simulation.scenario import Scenario
 from ioc.simulation.scenario import scenario as scenario_of
+from ioc.simulation.year import ensure_demo_year
 
 SEED = 420106
 HOTLINE = "演示热线"
@@ -53,6 +55,7 @@ def simulate(
 def ensure_past(store: Store, settings: Settings, scenario: str, seed: int = SEED) -> int:
     """Fill a store that has never heard of its devices with a past; gives the number of readings kept."""
     devices = read_devices(store, settings.district_projection)
+    ensure_demo_year(store, devices, seed, timedelta(seconds=-BEGIN_S))
     return ensure_demo_past(
         store, devices, scenario_of(scenario), _fleet(store, settings, devices, seed), seed
     )

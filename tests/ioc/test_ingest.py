@@ -197,6 +197,16 @@ def test_what_came_in_is_read_as_far_as_its_device_is_seen(door: httpx.Client, s
         lines = water.get(f"/stations/{station}/export", params=about).text.splitlines()
         assert lines[0] == "\ufeff时间,数值,单位,质量"
         assert len(lines) == 3001
+        # Readings go before hours do: the course of a time whose readings are gone is read from its hours.
+        with server.store.owner_connection() as owner:
+            first = owner.execute("SELECT min(observed_at::date) FROM ioc.observation").fetchone()
+            assert first is not None
+            owner.execute(
+                "DELETE FROM ioc.observation WHERE observed_at < %s", [first[0] + timedelta(days=1)]
+            )
+        course = water.get(f"/stations/{station}/series", params=about).json()
+        assert (course["readings"], course["source"]) == (3000, "hour")
+        assert max(value for _at, value in course["points"]) == 1e6
         assert water.get(f"/stations/{station}/series", params={"metric": "none"}).status_code == 404
         assert water.get(f"/stations/{station}/series", params={**about, "to": since}).status_code == 400
         assert water.get("/stations/door-1/latest").status_code == 404
