@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,3 +83,15 @@ def process_megabytes(browser: "Browser") -> float | None:
             return None
         total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total / MEGABYTE
+
+
+def processor_seconds(browser: "Browser") -> Counter[str]:
+    """Processor time of the browser's processes since they began, by kind: ``renderer`` is pages, ``GPU``
+    what puts their pictures on the screen and draws WebGL."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    spent = Counter[str]()
+    for process in processes:
+        spent[process["type"]] += process["cpuTime"]
+    return spent

@@ -2,9 +2,10 @@
 
 A PostGIS, a web server, the doors and a broker of its own; 1,000 devices in another process report every five
 seconds through the doors. Screens are streams of accounts that see the whole district or one street, and one
-page of the map in Chromium: its script has the reading, then its map has drawn it. The reference is a bare
-NOTIFY from one connection to another, in the same minutes. ``--hours`` lets as many hours of reports come as
-fast as the page takes them, and looks at its memory.
+page of the map in Chromium, near enough that values are written: its script has the reading, then its map has
+drawn it, if it is one of those in view. The reference is a bare NOTIFY from one connection to another, in the
+same minutes. ``--hours`` lets as many hours of reports come as fast as the page takes them, and looks at its
+memory.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ from geodata.errors import UserError
 from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, issue_credential, new_password
-from ioc.bench.chromium import launched
+from ioc.bench.chromium import launched, processor_seconds
 from ioc.bench.live_day import day_of_reports
 from ioc.bench.server_process import START_SECONDS, serving
 from ioc.bench.stations import register_stations
@@ -45,6 +46,8 @@ from ioc.sign_in import COOKIE
 
 REACH_SECONDS = 1.0
 SIZE = (1366, 768)
+VIEW = "#15/30.55/114.345"
+"""A quarter, with the values of some hundred stations."""
 WATCH_PAGE = """() => {
     window.heard = [];
     window.drawn = [];
@@ -56,7 +59,8 @@ WATCH_PAGE = """() => {
     });
     // Drawn and handed over: the picture after the one that it is drawn in has begun.
     ioc.on("live-drawn", () => {
-        const values = updated;
+        const seen = new Set(ioc.liveMap.seen().map(({ properties }) => properties.value));
+        const values = updated.filter((value) => seen.has(value));
         updated = [];
         requestAnimationFrame(() => {
             const now = Date.now() / 1000;
@@ -83,6 +87,8 @@ class LiveFigures:
     reference_p99_s: float
     ms_per_reading: dict[str, float]
     """Of the web server, the doors, the store."""
+    browser_share: dict[str, float]
+    """Of one processor, while devices report: all processes of Chromium by kind."""
     heap_mb: list[float]
     """Of the page, after a collection, from the first hour to the last."""
     reach_s: float = REACH_SECONDS
@@ -137,7 +143,7 @@ def measure_live(
         stack.callback(context.close)
         context.add_cookies([{"name": COOKIE, "value": tokens[0], "url": address}])
         page = context.new_page()
-        page.goto(address)
+        page.goto(f"{address}/{VIEW}")
         page.wait_for_selector("body[data-live=live]", timeout=60_000)
         page.wait_for_function("ioc.liveMap.canvas()", timeout=60_000)
         delays = stack.enter_context(_screens(address, tokens, streams, since))
@@ -145,10 +151,12 @@ def measure_live(
 
         say(f"{devices} devices report for {seconds:g} s…")
         before, first = _processor_seconds(processes, cluster.data), _stored(store)
+        browser_before = processor_seconds(browser)
         with _notices(store.app_url) as notices:
             # The page's events are heard of only while its driver waits.
             page.wait_for_timeout(seconds * 1000)
         spent = _processor_seconds(processes, cluster.data)
+        browser_spent = processor_seconds(browser) - browser_before
         heard, drawn = page.evaluate("window.heard"), page.evaluate("window.drawn")
         readings = _stored(store) - first
         measured = list(delays)
@@ -170,6 +178,7 @@ def measure_live(
         drawn_p99_s=percentile([at - since - value for at, value in drawn], 99),
         reference_p99_s=percentile(notices, 99),
         ms_per_reading={name: round((spent[name] - before[name]) * 1000 / readings, 3) for name in before},
+        browser_share={kind: round(took / seconds, 3) for kind, took in browser_spent.items()},
         heap_mb=heap,
     )
 
