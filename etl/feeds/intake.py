@@ -33,6 +33,11 @@ MOST_POSITIONS = 20_000
 """That wait; more are shed."""
 SAY_SECONDS = 30.0
 """While positions are shed it is said again, for pages that were opened since."""
+GATHER_SECONDS = 0.05
+"""After a transaction that held what several brought: more are on their way, and one transaction for all of
+them costs little more than one for the first."""
+PLENTY = 500
+"""Submissions that need not be waited for: they are enough for a transaction."""
 RETRY_SECONDS = 0.5
 DEFAULT_KEPT_DAYS = 400
 
@@ -158,6 +163,8 @@ class Intake:
                     log.warning("intake: positions are stored again", shed=self._shed)
                     self._shed = 0
                 self._changed.notify_all()
+            if len(batch) > 1 and len(self._queue) < PLENTY:
+                self._closing.wait(GATHER_SECONDS)
         self._writer.close()
 
     def _next_batch(self) -> list[_Waiting]:

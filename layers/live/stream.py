@@ -17,7 +17,7 @@ from layers.live.hub import EVENTS_AT_ONCE, MOST_REPLAYED, LiveHub
 from layers.live.subscription import Subscription
 
 BEAT_SECONDS = 10.0
-PACE_SECONDS = 0.1
+PACE_SECONDS = 0.2
 """What comes sooner after the last is sent with the next: a browser gains nothing from more than this."""
 RETRY_MILLISECONDS = 2_000
 STUCK_SECONDS = 120.0
