@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
 from fastapi import APIRouter, Query, Request
 from fastapi.encoders import jsonable_encoder
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from dashboards.scripted_page import scripted_page
 from etl.alarms.rule import AlarmRule, Change, packaged_rules
 from geodata.audit import act_as
+from geodata.errors import UserError
 from geodata.store import Store
 from ioc.page_choices import choices_of, keep_choices
 from ioc.sign_in import origin_of, viewer_of
@@ -25,6 +26,14 @@ NO_STORE = {"Cache-Control": "private, no-store"}
 Id = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 Code = Annotated[str | None, Field(max_length=80)]
 Asked = Annotated[str | None, Query(max_length=80)]
+
+
+KNOWN: dict[str, tuple[str, str, LiteralString]] = {
+    "device": ("device", "设备", "SELECT FROM ioc.device WHERE code = %s LIMIT 1"),
+    "station": ("station", "测站", "SELECT FROM ioc.station WHERE code = %s LIMIT 1"),
+    "area": ("area with a device", "有设备的区域", "SELECT FROM ioc.device WHERE area_code ^@ %s LIMIT 1"),
+}
+"""What a silence may name, in English and Chinese, and whether there is such a one."""
 
 
 class _Sent(BaseModel):
@@ -155,12 +164,21 @@ def _add_acting(routes: APIRouter, store: Store) -> None:
                     "SELECT ioc.act_on_alarm(%s, %s, %s) - 'r'", [alarm_id, sent.action, sent.note]
                 ).fetchone()
         except errors.InsufficientPrivilege:
-            return problem_response(403, "Forbidden", "Your account does not act on alarms of this device.")
+            raise ForbiddenError(
+                "Your account does not act on alarms of this device.", zh="您的账号不能处理此设备的告警。"
+            ) from None
         except errors.CheckViolation:
-            return problem_response(400, "Reason missing", "Say in a note why the alarm is cleared by hand.")
+            raise UserError(
+                "Say in a note why the alarm is cleared by hand.", zh="人工解除须在备注中说明原因。"
+            ) from None
         except errors.ObjectNotInPrerequisiteState as error:
             state = error.diag.message_primary
-            return problem_response(409, "Done meanwhile", f"The alarm is {state} already; look at it again.")
+            return problem_response(
+                409,
+                "Done meanwhile",
+                f"The alarm is {state} already; look at it again.",
+                detail_zh="告警状态已变，请看更新后的内容。",
+            )
         if row is None or row[0] is None:
             raise NotFoundError(f"There is no alarm {alarm_id}.")
         return _answer(row[0])
@@ -180,11 +198,15 @@ def _add_silences(routes: APIRouter, store: Store) -> None:
         values += [sent.begins_at, sent.ends_at, sent.reason]
         try:
             with _acting(store, request) as connection:
+                _check_known(connection, sent)
                 row = connection.execute(
                     "SELECT ioc.open_alarm_silence(%s, %s, %s, %s, %s, %s, %s, %s)", values
                 ).fetchone()
         except errors.InsufficientPrivilege:
-            return problem_response(403, "Forbidden", "Your account silences alarms of its own devices only.")
+            raise ForbiddenError(
+                "Your account silences alarms of its own devices only.",
+                zh="您的账号只能静默本部门设备的告警。",
+            ) from None
         return _answer({"id": row and row[0]})
 
     @routes.post("/alarms/silences/{silence_id}/lift")
@@ -195,6 +217,24 @@ def _add_silences(routes: APIRouter, store: Store) -> None:
         if not (row and row[0]):
             raise NotFoundError(f"There is no silence {silence_id} that your account may lift.")
         return _answer({"id": silence_id})
+
+
+def _check_known(connection: Connection[Any], sent: Silence) -> None:
+    """A silence of what does not exist would hold back nothing, while its author believes that it does.
+
+    Raises:
+        UserError: a rule, device, station or area that is named is none, as far as the viewer may see.
+    """
+    if sent.rule and sent.rule not in packaged_rules():
+        raise UserError(f"There is no alarm rule “{sent.rule}”.", zh=f"没有规则“{sent.rule}”。")
+    codes = {"device": sent.device, "station": sent.station, "area": sent.area}
+    for key, (name, zh, statement) in KNOWN.items():
+        code = codes[key]
+        if code and connection.execute(statement, [code]).fetchone() is None:
+            raise UserError(
+                f"There is no {name} “{code}” that your account may see: correct the code.",
+                zh=f"没有您可见的{zh}“{code}”，请核对编码。",
+            )
 
 
 def _add_rules(routes: APIRouter, store: Store) -> None:
@@ -213,8 +253,7 @@ def _add_rules(routes: APIRouter, store: Store) -> None:
         rule = packaged_rules().get(rule_code)
         if rule is None:
             raise NotFoundError(f"There is no alarm rule “{rule_code[:80]}”.")
-        if (fault := _fault(rule, sent.change)) is not None:
-            return problem_response(400, "Not a rule", fault)
+        _check_change(rule, sent.change)
         content = sent.change.model_dump_json(exclude_defaults=True)
         try:
             with _acting(store, request) as connection:
@@ -223,20 +262,32 @@ def _add_rules(routes: APIRouter, store: Store) -> None:
                     [rule_code, sent.device, content, sent.reason],
                 )
         except errors.InsufficientPrivilege:
-            return problem_response(403, "Forbidden", "Stewards and administrators change alarm rules.")
+            raise ForbiddenError(
+                "Stewards and administrators change alarm rules.",
+                zh="只有数据管理员和系统管理员可以修改告警规则。",
+            ) from None
         return _answer({"rule": rule_code})
 
 
-def _fault(rule: AlarmRule, change: Change) -> str | None:
-    """What is wrong with a change: a severity the rule has not, or limits out of order."""
+def _check_change(rule: AlarmRule, change: Change) -> None:
+    """A change fits its rule.
+
+    Raises:
+        UserError: it names a severity that the rule has not, or puts limits out of order.
+    """
     if unknown := set(change.limits) - {level.severity for level in rule.levels}:
-        return f"The rule “{rule.code}” has no severity {min(unknown)}."
+        raise UserError(f"The rule “{rule.code}” has no severity {min(unknown)}.", zh="规则没有这一级别。")
     try:
         changed = change.laid_over(rule)
     except ValidationError as error:
-        return f"The rule cannot be set so: {error.errors()[0]['msg']}."
+        raise UserError(
+            f"The rule cannot be set so: {error.errors()[0]['msg']}.",
+            zh="限值、回差或持续时间不合理，请核对。",
+        ) from error
     levels = sorted(changed.levels if changed else (), key=lambda level: -level.severity)
     limits = [level.limit for level in levels if level.limit is not None and level.window_s is None]
     if limits != sorted(limits, reverse=rule.kind == "below"):
-        return "A worse severity needs a limit farther out."
-    return None
+        raise UserError(
+            "A worse severity needs a limit farther out.",
+            zh="级别越高，限值应越远离正常值：请按级别核对各限值。",
+        )

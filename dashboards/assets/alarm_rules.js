@@ -52,7 +52,7 @@
         mayChange ? el("div", { class: "row" }, el("label", {}, text("reason"), reason), el("button", {}, text("rule_save"))) : null));
   }
 
-  const rules = (found, save) => el("div", {}, found.rules.map((rule) => ruleForm(rule, found.changes, found.may_change, save)));
+  const rules = (found, save) => el("div", {}, found.may_change ? null : el("p", { class: "hint" }, text("rules_read_only")), found.rules.map((rule) => ruleForm(rule, found.changes, found.may_change, save)));
 
   /** What a silence is of, in words. */
   const silenced = (one, names) => [one.rule && names[one.rule], one.device_code, one.station_code, one.area_code].filter(Boolean).join(" · ");
@@ -75,11 +75,14 @@
     const device = field("device", alarm?.device);
     const station = field("station", null);
     const area = field("area", null, { inputmode: "numeric" });
-    const hours = field("hours", "4", { type: "number", min: 0.5, max: 8760, step: 0.5 });
+    const hours = field("hours", "4", { type: "number", min: 0.5, max: 8760, step: 0.5, required: true });
     const maintenance = el("input", { type: "checkbox", id: "silence-maintenance" });
     const reason = field("reason", null, { maxlength: 500, required: true });
     const submit = (event) => {
       event.preventDefault();
+      const named = [rule, device, station, area].some((input) => input.value.trim());
+      rule.setCustomValidity(named ? "" : text("silence_of_what"));
+      if (!form.reportValidity()) return;
       const begins = new Date();
       save({
         rule: rule.value || null, device: device.value.trim() || null, station: station.value.trim() || null, area: area.value.trim() || null,
@@ -87,9 +90,10 @@
       });
     };
     const labelled = (key, input) => el("label", {}, text(key), input);
-    return el("form", { class: "card wide", id: "silence-form", onsubmit: submit }, el("h2", {}, text("silence_new")),
+    const form = el("form", { class: "card wide", id: "silence-form", onsubmit: submit, oninput: () => rule.setCustomValidity("") }, el("h2", {}, text("silence_new")),
       el("div", { class: "row" }, labelled("silence_rule", rule), labelled("silence_device", device), labelled("silence_station", station), labelled("silence_area", area), labelled("silence_hours", hours)),
       el("div", { class: "row" }, el("label", { class: "tick" }, maintenance, text("maintenance")), labelled("reason", reason), el("button", {}, text("silence_save"))));
+    return form;
   }
 
   ioc.alarmRules = { rules, silences, silenceForm };

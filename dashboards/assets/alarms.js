@@ -26,6 +26,7 @@
     const open = (view) => () => {
       asked.view = view;
       asked.situation = "";
+      history.replaceState(null, "", `${location.pathname}${view === "open" ? "" : `#${view}`}`);
       chosen = older = null;
       said = "";
       show().catch(failed);
@@ -34,11 +35,14 @@
       el("button", { type: "button", role: "tab", class: "quiet", "data-view": view, "aria-selected": view === asked.view ? "true" : "false", onclick: open(view) }, text(`view_${view}`))));
   }
 
+  /** Says what went wrong and leaves everything else as it is: somebody may have been writing. */
   function failed(problem) {
     said = problem.message;
     const node = document.getElementById("alarms-said");
-    if (node) node.textContent = said;
-    else ioc.banner.show("problem_answer", "bad", problem.message);
+    if (node) {
+      node.textContent = said;
+      node.className = "warn";
+    } else ioc.banner.show("problem_answer", "bad", problem.message);
   }
 
   async function listed(state) {
@@ -80,9 +84,10 @@
       await service().post(`/alarms/${chosen}/steps`, { action, note });
       said = text(`done_${action}`);
     } catch (problem) {
-      said = problem.message;
+      if (problem.status !== 409) return failed(problem);
+      said = problem.message; // somebody else was faster: what they did is shown
     }
-    await show();
+    return show();
   }
 
   function silence(alarm) {
@@ -115,9 +120,9 @@
         said = text(word);
         silenceOf = null;
       } catch (problem) {
-        said = problem.message;
+        return failed(problem);
       }
-      await show();
+      return show();
     };
     return el("div", {}, ioc.alarmRules.silenceForm(silenceOf, ruleNames, (sent) => done(service().post("/alarms/silences", sent), "silence_saved")),
       el("h2", {}, text("view_silences")), ioc.alarmRules.silences(found, ruleNames, (id) => done(service().post(`/alarms/silences/${id}/lift`, {}), "silence_ended")));
@@ -130,9 +135,12 @@
         await service().post(`/alarms/rules/${code}`, { change, reason });
         said = text("rule_saved");
       } catch (problem) {
-        said = problem.message;
+        return failed(problem);
       }
       await show();
+      const rule = root().querySelector(`[data-rule="${code}"]`);
+      rule.open = true;
+      return rule.scrollIntoView({ block: "nearest" });
     };
     return ioc.alarmRules.rules(found, save);
   }
@@ -165,6 +173,7 @@
     ruleNames = Object.fromEntries(found.rules.map((rule) => [rule.code, ioc.named(rule, "title")]));
     const linked = /^#(\d+)$/.exec(location.hash);
     if (linked) chosen = Number(linked[1]);
+    if (VIEWS.includes(location.hash.slice(1))) asked.view = location.hash.slice(1);
     await show();
     follow();
   }

@@ -60,7 +60,9 @@
 
   function start() {
     document.getElementById("case-to-statistics").addEventListener("click", () => show(!shown()));
-    if (location.hash === "#statistics") show(true);
+    const linked = () => location.hash === "#statistics" && show(true);
+    linked();
+    window.addEventListener("hashchange", linked);
   }
 
   ioc.caseStatistics = { start };

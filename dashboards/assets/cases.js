@@ -155,7 +155,9 @@
     ioc.cases.know(choices.matters);
     ioc.caseMap.start(choices.bounds);
     await load();
-    if (/^#\d+$/.test(location.hash)) await choose(location.hash.slice(1));
+    const linked = async () => /^#\d+$/.test(location.hash) && choose(location.hash.slice(1));
+    await linked();
+    window.addEventListener("hashchange", linked);
     ioc.caseStatistics.start();
     ioc.liveSign.start();
     ioc.live.on("case", take);

@@ -69,6 +69,10 @@ def test_silences_and_rules_are_held_to_sense(client: Client) -> None:
     backwards = {"begins_at": times["ends_at"], "ends_at": times["begins_at"]}
     silence = {"rule": "gas", "reason": "检修"}
     assert duty.post("/alarms/silences", json={**backwards, **silence}).status_code == 422
+    for named in ("device", "station", "area", "rule"):
+        refused = duty.post("/alarms/silences", json={**times, "reason": "检修", named: "999x"})
+        assert refused.status_code == 400
+        assert "999x" in refused.json()["detail_zh"]
     made = duty.post("/alarms/silences", json={**times, **silence}).json()["id"]
     (listed,) = [s for s in steward.get("/alarms/silences/list").json()["silences"] if s["id"] == made]
     assert listed["rule"] == "gas"
