@@ -62,6 +62,7 @@ SCRIPTS = (
     "station_chart.js",
     "station_picture.js",
     "station_card.js",
+    "vehicle_track.js",
     "layer_panel.js",
     "record_card.js",
     "search_box.js",

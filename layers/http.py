@@ -25,6 +25,7 @@ from layers.search import search
 from layers.tile import TileService
 from layers.tile_endpoint import ROUTE, TileEndpoint, ViewerOf
 from layers.unit_grid_violations import unit_grid_routes
+from layers.vehicle_http import vehicle_routes
 from styles import THEMES
 
 GEOJSON = "application/geo+json"
@@ -50,6 +51,7 @@ def router(
     routes.include_router(view_routes(store, viewer_of))
     routes.include_router(unit_grid_routes(store, watch, viewer_of))
     routes.include_router(observation_routes(store, catalogue, viewer_of))
+    routes.include_router(vehicle_routes(store, viewer_of))
     endpoint = TileEndpoint(tiles, viewer_of)
     routes.add_route(ROUTE, endpoint, methods=["GET", "HEAD"])  # pyright: ignore[reportArgumentType]
 

@@ -3,14 +3,19 @@
   "use strict";
   const ioc = (window.ioc = window.ioc || {});
   const el = (...parts) => ioc.element(...parts);
+  const STATUS_WORD = /^[0-9A-F]{8}$/; // of JT/T 808, table of status bits
   const NEARER = 2; // zoom levels that a click on a cluster goes in
 
   const time = (text) => (text ? ioc.clock(text) : "");
+
+  /** What the bits of a status word say, of those that are named. */
+  const said = (bits, word) => bits.map((bit) => ((word >>> bit.number) & 1 ? bit.set : bit.clear)?.[ioc.memory.language]).filter(Boolean).join(ioc.text("comma"));
 
   function textOf(field, item) {
     const value = item[field.name];
     if (value === null || value === undefined || value === "") return "";
     if (field.values[value]) return field.values[value][ioc.memory.language];
+    if (field.bits.length && STATUS_WORD.test(value)) return said(field.bits, parseInt(value, 16));
     if (field.kind === "time") return time(value);
     return typeof value === "number" ? String(Number(value.toPrecision(5))) : String(value);
   }

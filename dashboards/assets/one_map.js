@@ -55,6 +55,7 @@
     ioc.alarmNotice.start(signedIn);
     ioc.liveMap.start().then(ioc.replayPanel.start);
     ioc.stationCard.start();
+    ioc.vehicleTrack.start();
     document.getElementById("map-loading").remove();
   }
 

@@ -98,8 +98,9 @@
     root().hidden = shown.state === "closed";
     root().dataset.state = shown.state;
     root().setAttribute("aria-label", ioc.text("record"));
-    if (shown.state === "closed") return root().replaceChildren();
     const feature = shown.found[shown.chosen];
+    ioc.vehicleTrack.follow(feature);
+    if (shown.state === "closed") return root().replaceChildren();
     const layer = feature && ioc.layers.find(feature.layer);
     return root().replaceChildren(
       el("div", { class: "panel-head" },
@@ -140,7 +141,7 @@
     const fields = el("dl", { class: "record" }, filled.map((field) =>
       el("div", { "data-field": field.name }, el("dt", {}, ioc.named(field, "label")),
         el("dd", { class: typeof field.value === "number" ? "figures" : "" }, textOf(field), unitOf(field)))));
-    return el("div", { class: "record-body" }, ioc.stationCard.part(feature), ioc.caseAround.head(feature), fields, ioc.caseAround.part(feature), ioc.caseReport.part(feature), ...(feature.live ? [] : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]));
+    return el("div", { class: "record-body" }, ioc.stationCard.part(feature), ioc.caseAround.head(feature), fields, ioc.vehicleTrack.part(), ioc.caseAround.part(feature), ioc.caseReport.part(feature), ...(feature.live ? [] : [ioc.featureEdit.part(feature), ioc.linked.part(feature)]));
   }
 
   const textOf = (field) => (ioc.memory.language === "en" && field.text_en) || field.text || "";

@@ -48,8 +48,19 @@ class Level(_Declared):
     equals: str | None = None
 
 
+class Bit(_Declared):
+    """What a bit of a status word says where it is set, and where it is clear."""
+
+    number: int = Field(ge=0, le=31)
+    set: Names | None = None
+    clear: Names | None = None
+
+
 class CardField(_Declared):
-    """A line of the card. ``values`` are names of codes, as ``{code: {zh, en}}``."""
+    """A line of the card.
+
+    ``values`` are names of codes, as ``{code: {zh, en}}``; ``bits`` those of a word of 8 hexadecimal digits.
+    """
 
     name: str
     zh: str
@@ -57,6 +68,7 @@ class CardField(_Declared):
     unit: str | None = None
     kind: str | None = Field(None, pattern="^(time|number)$")
     values: dict[str, Names] = {}
+    bits: list[Bit] = []
 
 
 class Card(_Declared):
