@@ -97,7 +97,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
         )
     app.include_router(ogc_router(store, catalogue, viewer_of, settings.district_projection))
     app.include_router(layers)
-    app.include_router(live_router(store, hub, Topics(), viewer_of, viewer_now))
+    app.include_router(live_router(store, hub, Topics(store), viewer_of, viewer_now))
     sources = SourceDoor(store, RequestLimit(settings.requests_per_second))
     app.include_router(ingest_router(store, sources, intake))
     app.include_router(case_ingest_router(store, sources, settings.district_code))

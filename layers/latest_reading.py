@@ -1,22 +1,17 @@
 """The latest of every metric of all stations: what the metrics are is remembered, what they measure is asked.
 
-What is remembered holds for one set of rights, until a dataset of devices, metrics or stations changes or a
-series reports that was not known. Each answer's readings come from the store under the viewer's rights.
+Each answer's readings come from the store under the viewer's rights.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from geodata.store import Store
-from geodata.viewer import Rights, Viewer
+from geodata.viewer import Viewer
 from layers.problem import NotFoundError
+from layers.series_memory import STATE, SeriesMemory
 
-MOST_RIGHTS = 64
-"""So many sets of rights are remembered."""
-
-STATE = b"SELECT ioc.feed_devices_state()"
 LATEST = b"""
     SELECT series_id, concat(
         ',"at":', to_json(observed_at), ',"received_at":', to_json(received_at),
@@ -76,19 +71,12 @@ class _Station:
         return f"{self.opened}{','.join(readings)}]}}" if readings else ""
 
 
-@dataclass(frozen=True)
-class _Known:
-    state: str
-    stations: list[_Station]
-    series: frozenset[int]
-
-
 class LatestReadings:
     """Of one store, for any viewer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: OrderedDict[Rights, _Known] = OrderedDict()
+        self._known = SeriesMemory(self._learn)
 
     async def of_stations(self, viewer: Viewer, area: str) -> str:
         """JSON of all stations in an area (a prefix of its code, or '') with the latest of their metrics."""
@@ -112,20 +100,12 @@ class LatestReadings:
         """The stations that the viewer may see, and what each series measured last."""
         ((state,),), rows = await self._store.read(viewer, [(STATE, {}), (LATEST, {})])
         latest: dict[int, str] = dict(rows)
-        known = self._known.get(viewer.rights)
-        if known is None or known.state != state or not known.series >= latest.keys():
-            known = await self._learn(viewer, state)
-        self._known.move_to_end(viewer.rights)
-        return known.stations, latest
+        return await self._known.of(viewer, state, latest.keys()), latest
 
-    async def _learn(self, viewer: Viewer, state: str) -> _Known:
+    async def _learn(self, viewer: Viewer) -> tuple[list[_Station], frozenset[int]]:
         (rows,) = await self._store.read(viewer, [(KNOWN, {})])
         stations: dict[int, _Station] = {}
         for series, place, area_code, code, device, station, opened in rows:
             known = stations.setdefault(place, _Station(area_code, code, station))
             known.series.append(_Series(series, device, opened))
-        learnt = _Known(state, list(stations.values()), frozenset(row[0] for row in rows))
-        self._known[viewer.rights] = learnt
-        while len(self._known) > MOST_RIGHTS:
-            self._known.popitem(last=False)
-        return learnt
+        return list(stations.values()), frozenset(row[0] for row in rows)

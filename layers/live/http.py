@@ -98,7 +98,7 @@ def live_router(
             raise HTTPException(503, "The database does not answer: ask again in a moment.", NO_STORE)
         # Known before the state is read: what is told of in between is sent again, not left out.
         event, at = hub.position, datetime.now(UTC).isoformat()
-        found = await topics.items(store, viewer_of(request), wanted, area)
+        found = await topics.items(viewer_of(request), wanted, area)
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
         body = f'{{"event":{event},"at":"{at}","topics":{{{items}}}}}'
         return await run_in_threadpool(_compressed, request, body)
@@ -112,7 +112,7 @@ def live_router(
     ) -> Response:
         """The state of topics at an earlier moment, as far as readings and steps of then are kept."""
         wanted = [topic for topic in _wanted(topics, topics_) if topics.has_past(topic)]
-        found = await topics.items(store, viewer_of(request), wanted, area, past(read_moment(at)))
+        found = await topics.items(viewer_of(request), wanted, area, past(read_moment(at)))
         items = ",".join(f'"{topic}":{text}' for topic, text in zip(wanted, found, strict=True))
         return await run_in_threadpool(_compressed, request, f'{{"topics":{{{items}}}}}')
 

@@ -292,14 +292,13 @@ def test_a_topic_is_a_file_whose_rows_are_read_under_the_viewers_rights(
         "WHERE area_code LIKE %(area)s || '%%' ORDER BY code",
         encoding="utf-8",
     )
-    topics = Topics(tmp_path)
-    assert list(topics) == ["part"]
+    assert list(Topics(town.store, tmp_path)) == ["part"]
     codes = [row[0] for row in rows_of(town, "SELECT code FROM ioc.component ORDER BY code")]
     own = [code for code in codes if code.startswith("420106001")]
 
     async def read(who: str, area: str) -> list[str]:
         store = Store(town.store.app_url, town.store.owner_url)
-        (items,) = await topics.items(store, town.viewer(who), ["part"], area)
+        (items,) = await Topics(store, tmp_path).items(town.viewer(who), ["part"], area)
         await store.close()
         return [item["code"] for item in json.loads(items)]
 

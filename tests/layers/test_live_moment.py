@@ -50,7 +50,7 @@ def account(store: Store, name: str, areas: list[str]) -> Viewer:
 def state(store: Store, viewer: Viewer, topic: str, minutes: float) -> list[dict[str, Any]]:
     async def read() -> list[str]:
         opened = Store(store.app_url, store.owner_url)
-        found = await Topics().items(opened, viewer, [topic], "", at(minutes))
+        found = await Topics(opened).items(viewer, [topic], "", at(minutes))
         await opened.close()
         return found
 
@@ -112,8 +112,10 @@ def test_each_topic_is_as_it_was(demo_store: Store, gauge: str) -> None:
         ]
 
     assert then("reading", -31, "device", "value") == []
-    assert then("reading", -29, "device", "value") == [(gauge, 20.0)]
-    assert then("reading", -9, "device", "value", "unit") == [(gauge, 22.0, "m")]
+    assert then("reading", -29, "device", "value", "trend") == [(gauge, 20.0, 0)]
+    assert then("reading", -9, "device", "value", "unit", "trend") == [(gauge, 22.0, "m", 1)]
+    [silent] = state(demo_store, everybody, "reading", 51)
+    assert (silent["value"], "trend" in silent) == (22.0, False)
     assert then("position", -29, "vehicle", "lon") == [(gauge, 114.3)]
     assert then("position", -9, "vehicle", "lon") == [(gauge, 114.4)]
     assert then("alarm", -41, "id") == []
