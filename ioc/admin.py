@@ -79,13 +79,16 @@ class AdminPages:
         html = office_page(name, choices_of(request), **filled)
         return keep_choices(request, HTMLResponse(html, status, headers=NO_STORE))
 
-    def accounts(self, request: Request, status: int = 200, error: str | None = None) -> Response:
-        """The list of accounts."""
+    def accounts(
+        self, request: Request, status: int = 200, error: str | None = None, tried: Account | None = None
+    ) -> Response:
+        """The list of accounts, and the form for another, filled with what was ``tried``."""
         with self.session(request) as session:
             accounts = list(session.scalars(select(Account).order_by(Account.name)))
             session.expunge_all()
             common = self._common(session, request)
-        return self.page("accounts", request, "accounts", status, error=error, accounts=accounts, **common)
+        filled = {"error": error, "accounts": accounts, "tried": tried, **common}
+        return self.page("accounts", request, "accounts", status, **filled)
 
     def account(self, request: Request, account_id: int, status: int = 200, **values: Any) -> Response:
         """One account with its grants, sessions and tokens."""
@@ -142,6 +145,11 @@ def _add_views(router: APIRouter, store: Store, pages: AdminPages) -> None:
     @router.get("/admin")
     def accounts(request: Request) -> Response:
         return pages.accounts(request)
+
+    @router.get("/admin/accounts")
+    def refused_form() -> Response:
+        """Whoever asks anew for the answer to a form gets the list."""
+        return RedirectResponse("/admin", 303)
 
     @router.get("/admin/accounts/{account_id}")
     def account(request: Request, account_id: int) -> Response:
@@ -213,7 +221,15 @@ def _add_account_forms(router: APIRouter, pages: AdminPages, on_change: Callable
                 new = NewAccount(name, display_name, tuple(roles), department or None, chosen, sensitivity)
                 made = add_account(session, new, password).id
         except RefusalError as refusal:
-            return pages.accounts(request, 400, words[str(refusal)])
+            tried = Account(
+                name=name,
+                display_name=display_name,
+                roles=roles or [],
+                department_code=department,
+                areas=areas.split(),
+                sensitivity=sensitivity,
+            )
+            return pages.accounts(request, 400, words[str(refusal)], tried)
         return pages.account(request, made, notice=words["password_made"], secret=password)
 
     @router.post("/admin/accounts/{account_id}")

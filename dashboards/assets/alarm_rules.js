@@ -47,7 +47,7 @@
           el("tbody", {}, limits.map(({ level, input, off }) => el("tr", {}, el("td", {}, severity(level.severity)), el("td", {}, ioc.named(level, "name")),
             el("td", {}, input), el("td", {}, off))))),
         el("div", { class: "row" }, extra.map(({ name, input }) => el("label", {}, text(`rule_${name}`, { unit: rule.unit }), input))),
-        el("p", { class: "hint" }, text("rule_source", { source: rule.source })),
+        el("p", { class: "hint" }, text("rule_source", { source: ioc.named(rule, "source") })),
         held ? el("p", { class: "hint" }, text("rule_last", { who: held.changer, when: when(held.changed_at), reason: held.reason })) : null,
         mayChange ? el("div", { class: "row" }, el("label", {}, text("reason"), reason), el("button", {}, text("rule_save"))) : null));
   }

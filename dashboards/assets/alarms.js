@@ -51,7 +51,7 @@
     if (asked.situation) query.set("situation", asked.situation);
     if (older) query.set("before", older);
     const { alarms } = await service().getAtLast(`/alarms/list?${query}`);
-    const detail = chosen ? await service().get(`/alarms/${chosen}`).catch(() => null) : null;
+    const detail = chosen ? await service().get(`/alarms/${chosen}`).catch(absent) : null;
     const choose = (id) => {
       chosen = chosen === id ? null : id;
       show().catch(failed);
@@ -59,6 +59,13 @@
     return el("div", {}, severities(), asked.situation ? el("p", {}, el("span", { class: "tag" }, text("of_situation", { id: asked.situation }))) : null,
       el("div", { class: "alarm-columns" }, el("div", {}, ioc.alarmList.table(alarms, chosen, choose), state === "open" ? null : more(alarms)),
         detail ? ioc.alarmList.card(detail, act, silence) : null));
+  }
+
+  /** An alarm that was linked to is there no more, or not for this viewer. */
+  function absent(problem) {
+    chosen = null;
+    said = problem.message;
+    return null;
   }
 
   function severities() {

@@ -34,10 +34,10 @@
   function filters() {
     const taken = (name) => (event) => {
       asked[name] = event.target.value.trim();
-      load();
+      load().catch((problem) => ioc.banner.show("problem_answer", "bad", problem.message));
     };
     const option = (value, name, current) => el("option", { value, selected: value === current }, name);
-    const field = (name) => el("label", {}, text(name), el("input", { id: `review-${name}`, value: asked[name], onchange: taken(name) }));
+    const field = (name) => el("label", {}, text(name), el("input", { id: `review-${name}`, value: asked[name], maxlength: 60, onchange: taken(name) }));
     return el("div", { class: "row", role: "search" },
       el("label", {}, text("state"), el("select", { id: "review-state", onchange: taken("state") }, option("", text("all"), asked.state), STATES.map((one) => option(one, ioc.text(`edit_state_${one}`), asked.state)))),
       el("label", {}, text("dataset"), el("select", { id: "review-dataset", onchange: taken("dataset") }, option("", text("all"), asked.dataset), datasets.map((one) => option(one.dataset, ioc.named(one, "title"), asked.dataset)))),

@@ -76,7 +76,8 @@ class AlarmRule(_Part):
 
     ``hold_s``: so long a limit must be exceeded, or kept again, before the alarm changes; ``hysteresis``: so
     far a value must come back behind a limit, in the metric's unit. ``situation`` names the kind (a storm)
-    that alarms of this rule belong to. ``source`` says where the limits come from and whether that was seen.
+    that alarms of this rule belong to. ``source_zh``, ``source_en``: where the limits
+    come from and whether that was seen.
     """
 
     code: str
@@ -91,7 +92,8 @@ class AlarmRule(_Part):
     season: Season | None = None
     only_while: While | None = None
     situation: str | None = None
-    source: str
+    source_zh: str
+    source_en: str
     levels: tuple[Level, ...] = Field(min_length=1)
 
     @property

@@ -39,6 +39,16 @@ def new_account(admin: httpx.Client, server: Any, name: str, role: str = "staff"
     return query(server, "SELECT id FROM ioc.account WHERE name = %s", name)[0][0], password
 
 
+def test_a_form_that_is_refused_keeps_what_was_written(client: Client) -> None:
+    admin = client("admin")
+    form = {"name": "wang", "display_name": "王", "roles": "staff", "areas": "12", "sensitivity": "3"}
+    refused = admin.post("/admin/accounts", data=form)
+    assert refused.status_code == 400
+    for kept in ('value="wang"', 'value="王"', 'value="12"', 'value="staff" checked', 'value="3" selected'):
+        assert kept in refused.text
+    assert admin.get("/admin/accounts").headers["location"] == "/admin"
+
+
 @pytest.mark.parametrize("name", ["duty", "water", "planner", "leader", "steward"])
 def test_administration_is_refused_to_everybody_else_and_the_refusal_written(
     server: Any, client: Client, name: str
