@@ -61,6 +61,7 @@ SCRIPTS = (
     "replay_panel.js",
     "station_chart.js",
     "station_picture.js",
+    "station_question.js",
     "station_card.js",
     "vehicle_track.js",
     "layer_panel.js",

@@ -15,6 +15,7 @@ from etl.feeds.capture import read_capture
 from etl.feeds.door_store import DoorStatus, WrongClock, door_status, wrong_clocks
 from etl.feeds.frame_record import FrameRecorder
 from geodata.errors import UserError
+from ioc.ask_command import ask
 from ioc.context import open_database
 from ioc.feed_maintenance import maintain_feeds
 from ioc.feed_source_commands import source_app
@@ -28,6 +29,7 @@ COUNTED = ("messages", "stored", "duplicates", "waiting", "shed", "refused")
 
 feeds_app = typer.Typer(no_args_is_help=True)
 feeds_app.add_typer(source_app, name="source")
+feeds_app.command("ask")(ask)
 feeds_app.command("maintain")(maintain_feeds)
 feeds_app.command("run")(run)
 feeds_app.command("simulate")(simulate)

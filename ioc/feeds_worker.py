@@ -21,7 +21,7 @@ import typer
 
 from etl.alarms.judge import AlarmJudge
 from etl.alarms.sweep import AlarmSweep
-from etl.feeds.conversation import Conversation
+from etl.feeds.conversation import Conversation, Heard
 from etl.feeds.door_store import note_devices, note_door
 from etl.feeds.door_tally import DoorTally
 from etl.feeds.gateway import Gateway, Limits
@@ -30,6 +30,7 @@ from etl.feeds.intake import Intake
 from etl.feeds.jt808_conversation import Jt808Conversation
 from etl.feeds.mqtt_door import Broker, MqttDoor
 from etl.feeds.mqtt_mapping import PACKAGED, read_mappings
+from etl.feeds.questioning import Questioning
 from etl.feeds.reading import Receipt, Submission
 from etl.feeds.sl651_conversation import Sl651Conversation
 from geodata.store import Store
@@ -104,6 +105,8 @@ class FeedDoors:
         self._handing_in = ThreadPoolExecutor(1, thread_name_prefix="handing in")
         self._tallies = {name: DoorTally(name) for name in (*IDLE_SECONDS, "mqtt")}
         self._gateways = {name: self._gateway(name, begin) for name, begin in self._conversations().items()}
+        self._questioning = Questioning(store.app_url, self._gateways["sl651"])
+        self._asking: asyncio.Task[None] | None = None
         self._ports: dict[str, int] = {}
         self._mqtt: MqttDoor | None = None
         self._connection: psycopg.Connection[Any] | None = None
@@ -121,6 +124,7 @@ class FeedDoors:
             )
             self._mqtt.start()
         await self._open_gateways()
+        self._asking = asyncio.create_task(self._questioning.work())
 
     async def keep_noting(self, stopping: asyncio.Event) -> None:
         """Note what is counted at the doors, and judge what no single reading tells, until told to stop."""
@@ -133,6 +137,8 @@ class FeedDoors:
 
     async def close(self) -> None:
         """Let devices go and store what was taken; what was not answered they send again."""
+        if self._asking:
+            self._asking.cancel()
         for gateway in self._gateways.values():
             await gateway.close()
         if self._mqtt:
@@ -155,7 +161,10 @@ class FeedDoors:
         }
 
     def _gateway(self, name: str, begin: Callable[[], Conversation]) -> Gateway:
-        return Gateway(name, begin, self._keep, self._tallies[name], Limits(IDLE_SECONDS[name]))
+        def replied(heard: Heard, receipt: Receipt) -> None:
+            self._questioning.replied(heard, receipt)
+
+        return Gateway(name, begin, self._keep, self._tallies[name], Limits(IDLE_SECONDS[name]), replied)
 
     async def _keep(self, submission: Submission) -> Receipt:
         if submission.readings:

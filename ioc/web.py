@@ -18,6 +18,7 @@ from ioc.alarms import alarms_router
 from ioc.case_ingest import case_ingest_router
 from ioc.cases import cases_router
 from ioc.data_catalogue import CataloguePages, data_catalogue_router
+from ioc.device_questions import device_questions_router
 from ioc.devices import devices_router
 from ioc.door_metrics import DoorMetrics
 from ioc.edits import edits_router
@@ -110,6 +111,7 @@ def create_app(settings: Settings, store: Store) -> FastAPI:
     app.include_router(cases_router(store, settings.district_code))
     app.include_router(own_account_router(store, directory.forget))
     app.include_router(data_catalogue_router(store, catalogue, settings.inbox_folder))
+    app.include_router(device_questions_router(store))
     app.include_router(devices_router(store, CataloguePages(store, catalogue)))
     app.include_router(
         hand_in_router(CataloguePages(store, catalogue), settings.inbox_folder, settings.district_projection)

@@ -49,7 +49,7 @@
     if (key === null) return null;
     if (shown.key !== key) shown = { key, span: shown.span, series: seriesOf(itemsOf(key)[0]), answers: null };
     const node = el("section", { id: "station-card", "aria-label": ioc.text("live_values") },
-      values(), alarms(), ioc.stationPicture.part(codeOf(itemsOf(key))), el("div", { id: "station-course" }), neighbours());
+      values(), ioc.stationQuestion.part(asked()), alarms(), ioc.stationPicture.part(codeOf(itemsOf(key))), el("div", { id: "station-course" }), neighbours());
     drawCourse(node.querySelector("#station-course"));
     if (!shown.answers) ask();
     return node;
@@ -80,6 +80,16 @@
           el("time", { datetime: item.at, title: ioc.clock(item.at) }, ageOf(item.at)),
           datumOf(item), several ? ` · ${item.device}` : "", quality ? ` · ${quality}` : ""));
     })));
+  }
+
+  /** What a station may be asked about from this card. */
+  function asked() {
+    const items = itemsOf(shown.key);
+    return {
+      key: shown.key, devices: [...new Set(items.map((item) => item.device))],
+      nameOf: (device, metric) => items.find((item) => item.device === device && item.metric === metric)?.metric_name || metric,
+      changed: () => refresh("station-foot", foot), filled: ask,
+    };
   }
 
   function alarms() {
@@ -218,12 +228,14 @@
   /** Whose rain it is, and the readings as a file where the layer may be taken away. */
   function foot() {
     const { answers } = shown;
-    if (!answers) return null;
+    if (!answers) return el("p", { id: "station-foot" });
     const { item, begin, end, gauge } = answers;
     const layer = ioc.layers.find(layerOf("reading").card.layer);
     const address = `/stations/${encodeURIComponent(item.station || item.device)}/export?${queryOf(item, { from: new Date(begin).toISOString(), to: new Date(end).toISOString(), lang: ioc.memory.language })}`;
-    return el("p", { class: "station-foot quiet" },
+    const name = item.metric_name || item.metric;
+    return el("p", { id: "station-foot", class: "station-foot quiet" },
       answers.rain && gauge ? el("span", {}, ioc.text("station_rain_of", { name: gauge.name || gauge.device, distance: Math.round(distance(item, gauge)) })) : null,
+      ioc.stationQuestion.periodButton({ device: item.device, metric: item.metric, name, begin, end }),
       layer?.downloadable ? el("a", { href: address, download: "" }, ioc.text("station_csv")) : null);
   }
 
@@ -254,6 +266,7 @@
     played = playing;
     if (!isShown()) return;
     refresh("live-values", values);
+    refresh("station-asking", () => ioc.stationQuestion.part(asked()));
     const behind = ioc.replay.now() - shown.answers?.end;
     if (stopped || behind < 0 || behind > MOST_BEHIND_MS) ask();
   }

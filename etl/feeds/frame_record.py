@@ -9,6 +9,7 @@ from etl.feeds.capture import Captured
 from etl.feeds.frame import CheckValue, FrameError, Refused
 from etl.feeds.hj212_readings import factor_entry, present_code
 from etl.feeds.packets import PacketAssembly
+from etl.feeds.sl651_query import QUERIES, read_query
 from etl.feeds.sl651_report import Report, read_report
 from geodata.code_table import CodeTable
 
@@ -172,7 +173,8 @@ def _sl651_header(frame: sl651.Frame) -> Record:
 
 def _sl651_body(frame: sl651.Frame, body: bytes) -> Record:
     if frame.down:
-        return {"body": body.hex().upper()}
+        is_query = frame.end == sl651.ENQ and frame.function in QUERIES
+        return _sl651_query(frame) if is_query else {"body": body.hex().upper()}
     report = read_report(frame, body)
     letters = {entry["letter"]: entry.name for entry in CodeTable.load("sl651_station_class")}
     record: Record = {
@@ -184,10 +186,35 @@ def _sl651_body(frame: sl651.Frame, body: bytes) -> Record:
         "values": [_element(element) for element in report.elements],
         "notes": sl651_notes(report),
     }
-    optional = {"state": report.state, "text": report.text}
+    optional = {"state": report.state, "version": report.version, "text": report.text}
+    if report.state is not None:
+        record["state_said"] = sl651_state_said(report.state)
     if report.picture is not None:
         optional["picture_bytes"] = len(report.picture)
     return record | {key: value for key, value in optional.items() if value is not None}
+
+
+def _sl651_query(frame: sl651.Frame) -> Record:
+    query, serial, sent = read_query(frame)
+    table = CodeTable.load("sl651_element")
+    names = {entry["ascii"]: entry.name for entry in table}
+    record: Record = {"serial": serial, "sent": sent.isoformat()}
+    if query.begin and query.end and query.step is not None:
+        record |= {"from": _iso(query.begin), "to": _iso(query.end), "step_s": query.step.total_seconds()}
+    if query.elements:
+        record["asks_for"] = [{"code": code, "name": names[code]} for code in query.elements]
+    return record
+
+
+def sl651_state_said(state: int, language: str = "zh") -> list[str]:
+    """What the state word says that needs somebody, such as 蓄电池电压：电压低."""
+    column, colon = ("", "：") if language == "zh" else ("_en", ": ")
+    said = []
+    for entry in CodeTable.load("sl651_state"):
+        bit = state >> int(entry.code) & 1
+        if entry["wrong"] == str(bit):
+            said.append(f"{entry.title(language)}{colon}{entry[('one' if bit else 'zero') + column]}")
+    return said
 
 
 def _element(element: Any) -> Record:

@@ -25,6 +25,11 @@ log = structlog.get_logger(__name__)
 Keep = Callable[[Submission], Awaitable[Receipt]]
 """Returns when it is stored for good, however long that takes."""
 
+Replied = Callable[[Heard, Receipt], None]
+"""Told of each reply of a device that was asked, once its readings are stored for good."""
+Say = Callable[[Conversation], bytes | None]
+"""What to say on a device's connection; None: there is nothing to say it with."""
+
 CHUNK = 8 * 1024
 FIRST_SECONDS = 60
 """A connection that has sent no sound frame by then is closed."""
@@ -32,6 +37,8 @@ ANSWER_SECONDS = 30
 """A device that does not take its answers for so long is let go."""
 MOST_RUBBISH = 50
 """Refused frames with nothing sound between them until a connection is closed."""
+MOST_DEVICES = 1_000
+"""Of one connection that can be spoken to."""
 RUBBISH_SHARE = 9
 """Times longer than its rubbish took is a connection left alone."""
 
@@ -52,15 +59,28 @@ class _Chunk:
     positions: list[Position] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     answers: list[bytes] = field(default_factory=list)
+    replies: list[Heard] = field(default_factory=list)
     sound: int = 0
     refused: int = 0
 
     def add(self, heard: Heard) -> None:
         self.sound += 1
+        self.answers += heard.answers
+        if heard.reply:
+            self.replies.append(heard)
+            return
         self.readings += heard.readings
         self.positions += heard.positions
         self.pictures += heard.pictures
-        self.answers += heard.answers
+
+
+@dataclass(eq=False)
+class _Line:
+    """A connection, and the devices that spoke on it last."""
+
+    conversation: Conversation
+    writer: asyncio.StreamWriter
+    devices: set[str] = field(default_factory=set)
 
 
 class Gateway:
@@ -71,6 +91,7 @@ class Gateway:
         begin: makes the conversation of a new connection.
         keep: see ``Keep``.
         tally: counts what happens.
+        replied: see ``Replied``.
     """
 
     def __init__(
@@ -80,13 +101,16 @@ class Gateway:
         keep: Keep,
         tally: DoorTally,
         limits: Limits,
+        replied: Replied | None = None,
     ) -> None:
         self._protocol = protocol
         self._begin = begin
         self._keep = keep
         self._tally = tally
         self._limits = limits
+        self._replied = replied
         self._open: set[asyncio.Task[None]] = set()
+        self._lines: dict[str, _Line] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -105,6 +129,22 @@ class Gateway:
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+
+    def has_line(self, device: str) -> bool:
+        """Whether a device can be spoken to."""
+        line = self._lines.get(device)
+        return line is not None and not line.writer.transport.is_closing()
+
+    def say(self, device: str, say: Say) -> bool:
+        """Say something on the connection that a device spoke on last; False: there is none that can."""
+        if not self.has_line(device):
+            return False
+        line = self._lines[device]
+        content = say(line.conversation)
+        if content is None:
+            return False
+        line.writer.write(content)
+        return True
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -133,6 +173,16 @@ class Gateway:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversation = self._begin()
+        line = _Line(conversation, writer)
+        try:
+            await self._serve(line, reader, writer)
+        finally:
+            for device in line.devices:
+                if self._lines.get(device) is line:
+                    del self._lines[device]
+
+    async def _serve(self, line: _Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = line.conversation
         peer = str(writer.get_extra_info("peername")[0])
         patience, rubbish = FIRST_SECONDS, 0
         while rubbish < MOST_RUBBISH:
@@ -140,12 +190,14 @@ class Gateway:
             if not received:
                 break
             begun = time.perf_counter()
-            chunk = self._hear(conversation, conversation.stream.feed(received), peer)
+            chunk = self._hear(line, conversation.stream.feed(received), peer)
             took = time.perf_counter() - begun
             if chunk.readings or chunk.positions or chunk.pictures:
                 submission = Submission(chunk.readings, chunk.positions, self._protocol, chunk.pictures)
                 receipt = await self._keep(submission)
                 self._tally.stored(receipt, peer)
+            for reply in chunk.replies:
+                await self._keep_reply(reply, peer)
             if chunk.answers:
                 writer.write(b"".join(chunk.answers))
                 await asyncio.wait_for(writer.drain(), ANSWER_SECONDS)
@@ -154,9 +206,17 @@ class Gateway:
             else:
                 rubbish += chunk.refused
                 await asyncio.sleep(took * RUBBISH_SHARE)
-        self._hear(conversation, conversation.stream.close(), peer)
+        self._hear(line, conversation.stream.close(), peer)
 
-    def _hear(self, conversation: Conversation, found: Sequence[bytes | Refused], peer: str) -> _Chunk:
+    async def _keep_reply(self, reply: Heard, peer: str) -> None:
+        receipt = Receipt()
+        if reply.readings or reply.pictures:
+            receipt = await self._keep(Submission(reply.readings, (), self._protocol, reply.pictures))
+            self._tally.stored(receipt, peer)
+        if self._replied:
+            self._replied(reply, receipt)
+
+    def _hear(self, line: _Line, found: Sequence[bytes | Refused], peer: str) -> _Chunk:
         chunk = _Chunk()
         now = datetime.now(UTC)
         for frame in found:
@@ -164,8 +224,11 @@ class Gateway:
                 chunk.refused += 1
                 self._tally.refused(None, peer, frame.error, frame.content)
                 continue
-            heard = conversation.hear(frame, now)
+            heard = line.conversation.hear(frame, now)
             chunk.add(heard)
+            if heard.device is not None and len(line.devices) < MOST_DEVICES:
+                line.devices.add(heard.device)
+                self._lines[heard.device] = line
             self._tally.contact(heard.device, now)
             for fault in heard.faults:
                 self._tally.refused(heard.device, peer, fault, frame)

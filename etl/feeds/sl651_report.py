@@ -2,13 +2,16 @@
 
 SL 651-2014 §6.6 and appendix C. An element is a guide byte, a descriptor byte (bytes << 3 | decimals) and
 BCD digits; some have forms of their own: hourly rows of rain (F4) and level (F5–FC), time step (04), state
-(45), text (F2) and picture (F3).
+(45), text (F2) and picture (F3). Behind a time step one element has a row of data, a group for each step
+(§6.6.4.4). Answers to 40–43 and 45–51 name the station without its class; a version is no element
+(§6.6.4.19).
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import dropwhile, takewhile
 
 from etl.feeds.frame import FrameError, beijing_time
 from etl.feeds.sl651 import Frame
@@ -17,6 +20,9 @@ from geodata.code_table import CodeTable
 TIME, ADDRESS, TEXT, PICTURE, RAIN_ROW, BULK, EXTENSION = 0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xFD, 0xFF
 LEVEL_ROWS = range(0xF5, 0xFD)
 STEP, STATE = 0x04, 0x45
+UNIFORM, PERIOD, VERSION = 0x31, 0x38, 0x45
+"""Functions whose bodies have forms of their own."""
+WITHOUT_CLASS = frozenset(range(0x40, 0x52)) - {0x44}
 FIVE_MINUTES = timedelta(minutes=5)
 _FORM = "%y%m%d%H%M"
 
@@ -35,7 +41,10 @@ class Element:
 
 @dataclass
 class Report:
-    """A report's body. ``state`` is the word of element 45, ``picture`` a JPEG, ``text`` set by hand."""
+    """A report's body. ``state`` is the word of element 45, ``picture`` a JPEG, ``text`` set by hand.
+
+    ``version`` is that of the station's program.
+    """
 
     serial: int
     sent: datetime
@@ -47,6 +56,7 @@ class Report:
     picture: bytes | None = None
     picture_at: datetime | None = None
     """When it was taken; None where the station does not say."""
+    version: str | None = None
 
 
 def read_report(frame: Frame, body: bytes | None = None) -> Report:
@@ -56,48 +66,9 @@ def read_report(frame: Frame, body: bytes | None = None) -> Report:
         FrameError: the body ends in the middle of a part, or serial, time or address cannot be read.
     """
     content = frame.body if body is None else body
-    return _read_characters(content) if frame.characters else _read_octets(content)
-
-
-def write_report(
-    serial: int,
-    sent: datetime,
-    station: str,
-    station_class: str,
-    observed: datetime,
-    values: dict[str, float | None],
-) -> bytes:
-    """The body of a report in HEX/BCD with one observation time.
-
-    Args:
-        station: the 10 digits of the address; station_class: its letter (P rain, H river …).
-        values: by identifier of appendix C, such as Z or PJ, in the unit of the table.
-
-    Raises:
-        ValueError: a value does not fit the digits of its element.
-    """
-    address = bytes.fromhex(station)
-    letter = bytes((ord(station_class),))
-    body = serial.to_bytes(2) + bytes.fromhex(sent.strftime("%y%m%d%H%M%S"))
-    body += b"\xf1\xf1" + address + letter + b"\xf0\xf0" + bytes.fromhex(observed.strftime(_FORM))
-    for identifier, value in values.items():
-        entry = _BY_IDENTIFIER[identifier]
-        descriptor = int(entry["descriptor"], 16)
-        body += bytes((int(entry.code, 16), descriptor)) + _write_digits(value, descriptor)
-    return body
-
-
-def _write_digits(value: float | None, descriptor: int) -> bytes:
-    size, decimals = descriptor >> 3, descriptor & 7
-    if value is None:
-        return b"\xff" * size
-    digits = f"{abs(round(value * 10**decimals)):0{2 * size}d}"
-    # The minus sign takes the first byte.
-    if len(digits) > 2 * size or (value < 0 and not digits.startswith("00")):
-        raise ValueError(f"{value} does not fit in {size} bytes with {decimals} decimals")
-    if value < 0:
-        digits = "FF" + digits[2:]
-    return bytes.fromhex(digits)
+    if frame.characters:
+        return _read_characters(content, frame.function)
+    return _read_octets(content, frame.function)
 
 
 _TABLE = CodeTable.load("sl651_element")
@@ -125,8 +96,30 @@ class _Octets:
         taken, self._place = self._content[self._place :], len(self._content)
         return taken
 
+    def is_row(self, guide: int) -> bool:
+        """Whether what follows a guide is its descriptor and nothing but groups of data to the end.
 
-def _read_octets(content: bytes) -> Report:
+        Stations that repeat the identifier before each group, or add other elements, are told by that.
+        """
+        if guide == EXTENSION or self._place >= len(self._content):
+            return False
+        descriptor, rest = self._content[self._place], self._content[self._place + 1 :]
+        size = descriptor >> 3
+        return size > 0 and len(rest) % size == 0 and not _are_elements(rest[size:])
+
+
+def _are_elements(content: bytes) -> bool:
+    """Whether it is elements, at least one, with the descriptors of the standard, to the end."""
+    place = 0
+    while place + 1 < len(content):
+        entry = _TABLE.get(f"{content[place]:02X}")
+        if entry is None or entry["descriptor"] != f"{content[place + 1]:02X}":
+            return False
+        place += 2 + (content[place + 1] >> 3)
+    return 0 < place == len(content)
+
+
+def _read_octets(content: bytes, function: int) -> Report:
     octets = _Octets(content)
     serial = int.from_bytes(octets.take(2, "serial"))
     sent = beijing_time(octets.take(6, "time").hex(), "%y%m%d%H%M%S", "发报时间")
@@ -139,7 +132,11 @@ def _read_octets(content: bytes) -> Report:
         if guide == ADDRESS:
             octets.take(1, "address guide")
             report.station = octets.take(5, "address").hex().upper()
-            report.station_class = octets.take(1, "station class").decode("latin-1")
+            if function not in WITHOUT_CLASS:
+                report.station_class = octets.take(1, "station class").decode("latin-1")
+            if function == VERSION:
+                size = octets.take(1, "length of the version")[0]
+                report.version = octets.take(size, "version").decode("gb18030", "replace").strip()
         elif guide == TIME:
             octets.take(1, "time guide")
             observed = beijing_time(octets.take(5, "observation time").hex(), _FORM, "观测时间")
@@ -153,6 +150,8 @@ def _read_octets(content: bytes) -> Report:
         elif guide == STEP:
             octets.take(1, "step descriptor")
             step = _step(octets.take(3, "time step"))
+        elif step is not None and not repeats and function in (UNIFORM, PERIOD) and octets.is_row(guide):
+            report.elements += _row(octets, guide, observed, step)
         else:
             for element in _elements(octets, guide, observed):
                 if element.guide == "45" and element.value is not None:
@@ -171,18 +170,33 @@ def _stepped(element: Element, step: timedelta | None, repeats: dict[str, int]) 
     return Element(element.guide, element.identifier, element.value, element.at + times * step, element.fault)
 
 
+def _row(octets: _Octets, guide: int, observed: datetime | None, step: timedelta) -> Iterator[Element]:
+    """The groups of one element behind a time step; a group of an hour's row holds for that hour."""
+    descriptor = octets.take(1, "descriptor")[0]
+    is_hourly = guide == RAIN_ROW or guide in LEVEL_ROWS
+    while octets:
+        data = octets.take(descriptor >> 3, f"element {guide:02X}")
+        yield from _values(f"{guide:02X}", guide, descriptor, data, observed)
+        observed = observed and observed + (timedelta(hours=1) if is_hourly else step)
+
+
 def _elements(octets: _Octets, guide: int, observed: datetime | None) -> Iterator[Element]:
     code = f"{guide:02X}"
     if guide == EXTENSION:
         code += octets.take(1, "extension guide").hex().upper()
     descriptor = octets.take(1, "descriptor")[0]
+    data = octets.take(descriptor >> 3, f"element {code}")
+    yield from _values(code, guide, descriptor, data, observed)
+
+
+def _values(
+    code: str, guide: int, descriptor: int, data: bytes, observed: datetime | None
+) -> Iterator[Element]:
     entry = _TABLE.get(code)
     identifier = entry["ascii"] if entry else None
-    size = descriptor >> 3
-    data = octets.take(size, f"element {code}")
     if guide == RAIN_ROW or guide in LEVEL_ROWS:
         width, factor = (1, 10) if guide == RAIN_ROW else (2, 100)
-        for number, start in enumerate(range(0, size - width + 1, width)):
+        for number, start in enumerate(range(0, len(data) - width + 1, width)):
             part = data[start : start + width]
             value = None if part == b"\xff" * width else int.from_bytes(part) / factor
             yield Element(code, identifier, value, observed and observed + number * FIVE_MINUTES)
@@ -215,7 +229,7 @@ _CHARACTER_STEP = re.compile(r"DR([DHN])(\d\d)")
 _CHARACTER_NUMBER = re.compile(r"-?\d+(\.\d*)?|-?\.\d+")
 
 
-def _read_characters(content: bytes) -> Report:
+def _read_characters(content: bytes, function: int) -> Report:
     """The ASCII form: words separated by single spaces (§6.6.2)."""
     text = content.decode("latin-1")
     try:
@@ -231,11 +245,21 @@ def _read_characters(content: bytes) -> Report:
         following = _CHARACTER_STEP.fullmatch(word)
         if word == "ST":
             report.station = next(words, None)
+            if function == VERSION:
+                next(words, None)  # Its length.
+                report.version = " ".join(words)
         elif word == "TT":
             observed, repeats = beijing_time(next(words, ""), _FORM, "观测时间"), {}
         elif following:
             unit = {"D": "days", "H": "hours", "N": "minutes"}[following[1]]
             step = timedelta(**{unit: int(following[2])}) or None
+            if function in (UNIFORM, PERIOD):
+                row = list(words)
+                words = iter(row)
+                if _is_row(row):
+                    report.elements += _character_row(words, observed, step)
+        elif word == "ZT":
+            report.state = _state(next(words, ""))
         elif len(word) == 1 and report.station and report.station_class is None:
             report.station_class = word
         elif word == "RGZS":
@@ -254,6 +278,30 @@ def _hexadecimal(digits: str) -> bytes:
         return bytes.fromhex(digits)
     except ValueError:
         raise FrameError("图片不是十六进制字符", "the picture is not hexadecimal characters") from None
+
+
+def _is_row(words: list[str]) -> bool:
+    """Whether identifiers come first and then nothing but data, a group for each step (§6.6.4.4)."""
+    data = dropwhile(_BY_IDENTIFIER.__contains__, words)
+    return bool(words) and words[0] in _BY_IDENTIFIER and not any(word in _BY_IDENTIFIER for word in data)
+
+
+def _character_row(
+    words: Iterator[str], observed: datetime | None, step: timedelta | None
+) -> Iterator[Element]:
+    given = list(words)
+    names = list(takewhile(_BY_IDENTIFIER.__contains__, given))
+    for number, text in enumerate(given[len(names) :]):
+        group, place = divmod(number, len(names))
+        at = observed and observed + group * (step or timedelta(hours=1))
+        yield from _character_elements(names[place], text, at)
+
+
+def _state(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise FrameError(f"状态“{text}”不是十六进制", f"the state “{text}” is not hexadecimal") from None
 
 
 def _character_elements(word: str, text: str, observed: datetime | None) -> Iterator[Element]:

@@ -35,7 +35,14 @@ from geodata.models.dataset import (
 from geodata.models.departmental_feature import DepartmentalFeature
 from geodata.models.facility import Facility
 from geodata.models.feature_edit import FeatureEdit, FeatureEditOutcome, FeaturePhoto
-from geodata.models.feed_door import DeviceContact, DeviceLag, DevicePresence, FeedCount, FeedDoor
+from geodata.models.feed_door import (
+    DeviceContact,
+    DeviceLag,
+    DevicePresence,
+    DeviceQuestion,
+    FeedCount,
+    FeedDoor,
+)
 from geodata.models.live_event import LiveEvent
 from geodata.models.load_run import LoadRun
 from geodata.models.observation import (
@@ -118,6 +125,7 @@ __all__ = [
     "DeviceContact",
     "DeviceLag",
     "DevicePresence",
+    "DeviceQuestion",
     "District",
     "DutyGrid",
     "Facility",

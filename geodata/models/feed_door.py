@@ -1,9 +1,20 @@
-"""Doors for devices: what came in by each, when each device was last heard, and how its clock goes."""
+"""Doors for devices: what came in by each, when each device was heard, its clock, what it was asked."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Double
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,3 +77,39 @@ class DeviceLag(Base):
     looks: Mapped[int]
     first_s: Mapped[float] = mapped_column(Double)
     least_s: Mapped[float] = mapped_column(Double)
+
+
+class DeviceQuestion(Base):
+    """What somebody asked a device: waiting, sent, then answered, or failed for a reason."""
+
+    __tablename__ = "device_question"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'sent', 'answered', 'failed')", name="state"),
+        CheckConstraint("reason IN ('offline', 'silent', 'unfit', 'doors')", name="reason"),
+        Index("ix_device_question_device_code", "device_code", "id"),
+        Index(
+            "uq_device_question_open",
+            "device_code",
+            "asked",
+            unique=True,
+            postgresql_where=text("state IN ('waiting', 'sent')"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    device_code: Mapped[str]
+    asked: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, comment="function as two hexadecimal digits; elements, from, to, step_s"
+    )
+    account_id: Mapped[int | None] = mapped_column(Integer)
+    asker: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True),
+        comment="still open then: the process of the doors did not come back in time",
+    )
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    sendings: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    reason: Mapped[str | None]
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

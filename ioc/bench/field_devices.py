@@ -18,10 +18,11 @@ import httpx
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from etl.feeds import hj212, sl651
+from etl.feeds import hj212
 from etl.feeds.mqtt_door import Broker
 from ioc.bench.stations import device_code
-from ioc.simulation.senders import EnvironmentStation, HydrologyStation, Line, NoAnswerError
+from ioc.simulation.hydrology_station import HydrologyStation
+from ioc.simulation.senders import EnvironmentStation, Line, NoAnswerError
 
 PERIOD_SECONDS = 5
 HYDROLOGY, ENVIRONMENT, BROKER = range(4), range(4, 6), range(6, 9)
@@ -74,7 +75,7 @@ def _sender(number: int, addresses: dict[str, Any], publisher: Client, client: h
     # SL 651 tells minutes: each report is of the next one, from a time long enough ago.
     begin = datetime.now(UTC) - timedelta(days=1)
     if number % 10 in HYDROLOGY:
-        station = HydrologyStation(code, "H", Line("127.0.0.1", addresses["sl651"], sl651.stream()))
+        station = HydrologyStation(code, "H", "127.0.0.1", addresses["sl651"])
         return lambda row, value: station.report(begin + timedelta(minutes=row), {"Z": value})
     if number % 10 in ENVIRONMENT:
         analyser = EnvironmentStation(code, "21", Line("127.0.0.1", addresses["hj212"], hj212.stream()))

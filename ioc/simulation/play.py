@@ -13,20 +13,20 @@ import structlog
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from etl.feeds import hj212, jt808, sl651
+from etl.feeds import hj212, jt808
 from etl.feeds.frame import BEIJING
 from ioc.simulation import district as kinds
 from ioc.simulation.case_report import CaseReporter
 from ioc.simulation.district import District, Measured
 from ioc.simulation.fleet import Fleet, Vehicle
 from ioc.simulation.gauge_picture import GaugeCamera
+from ioc.simulation.hydrology_station import HydrologyStation
 from ioc.simulation.roster import Devices
 from ioc.simulation.scenario import Scenario
 from ioc.simulation.senders import (
     AIR,
     WATER,
     EnvironmentStation,
-    HydrologyStation,
     Line,
     NoAnswerError,
     Terminal,
@@ -189,8 +189,18 @@ class Player:
                 code, SYSTEMS[kind], Line(self._doors.host, port, hj212.stream())
             )
             return lambda measured, at: environment.report(at, measured.values)
-        hydrology = HydrologyStation(code, LETTERS[kind], Line(self._doors.host, port, sl651.stream()))
-        return lambda measured, at: hydrology.report(at, measured.values)
+        # What fell since a gauge reported last is of its next report.
+        measure = None if kind == kinds.GAUGES else lambda: self._measured_now(kind, code)
+        hydrology = HydrologyStation(code, LETTERS[kind], self._doors.host, port, measure)
+
+        def send(measured: Measured, at: datetime) -> Awaitable[None]:
+            hydrology.keep(at, measured.values)
+            return hydrology.report(at, measured.values)
+
+        return send
+
+    def _measured_now(self, kind: str, code: str) -> dict[str, float]:
+        return next(one.values for one in self._district.measured(kind) if one.code == code)
 
     def _send_position(self, vehicle: Vehicle, now: datetime) -> None:
         if self._doors.jt808 is None or self._fleet is None:

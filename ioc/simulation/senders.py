@@ -1,4 +1,4 @@
-"""The devices' side of the protocols: what a real device would send, and that it waits for the answer.
+"""The devices' side of HJ 212 and JT/T 808: what a real device would send, and that it waits for the answer.
 
 A device keeps its line; what is not answered in time it sends again, on a new line when the old one broke.
 """
@@ -9,16 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from etl.feeds import hj212, jt808, jt808_body, sl651
+from etl.feeds import hj212, jt808, jt808_body
 from etl.feeds.frame import BEIJING, FrameStream
 from etl.feeds.jt808 import MessageStream
-from etl.feeds.sl651_report import write_report
 
 ANSWER_SECONDS = 10.0
 TRIES = 3
 PAUSE_SECONDS = 5.0
-CENTRE, PASSWORD = 1, "0000"
-TIMED_REPORT = 0x32
 AIR, WATER = "22", "21"
 REAL_TIME = "2011"
 VEHICLE_FIXED = jt808_body.ACC | jt808_body.FIXED
@@ -71,24 +68,6 @@ class Line:
             with suppress(OSError, RuntimeError):
                 self._writer.close()
         self._reader = self._writer = None
-
-
-@dataclass
-class HydrologyStation:
-    """A station of SL 651 in mode M2: a report and its confirmation; ``letter`` is the station's class."""
-
-    code: str
-    letter: str
-    line: Line
-    _serial: int = 0
-
-    async def report(self, observed: datetime, values: Mapping[str, float]) -> None:
-        """Send the values of one time, elements by the identifiers of the standard."""
-        self._serial = self._serial % 0xFFFF + 1
-        local = observed.astimezone(BEIJING)
-        body = write_report(self._serial, datetime.now(BEIJING), self.code, self.letter, local, dict(values))
-        frame = sl651.Frame(CENTRE, self.code, PASSWORD, TIMED_REPORT, body, sl651.ETX)
-        await self.line.exchange(sl651.encode(frame))
 
 
 @dataclass

@@ -1,6 +1,10 @@
-"""The card of a station: what it measures now, its alarms, its course with limits and rain; replayed."""
+"""The card of a station: what it measures, its alarms, its course with limits and rain; asked; replayed."""
 
+import asyncio
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +16,7 @@ from etl.alarms.judge import AlarmJudge
 from etl.feeds.intake import Intake
 from etl.feeds.reading import Picture, Reading
 from etl.photo import read_photo
+from ioc.simulation.hydrology_station import HydrologyStation
 from tests.browser.conftest import OpenMap
 from tests.browser.map_page import click_on, look
 from tests.conftest import RunningServer
@@ -141,11 +146,12 @@ def test_a_station_says_what_it_measures_and_how_it_came_to_that(
     assert f"{lake.guard + 0.02:.2f} m" in card.locator(".station-readout").inner_text()
     assert page.evaluate(HIGHEST) < page.evaluate(WARNING), "a single reading over the warning level is drawn"
 
-    intake.take([Reading(lake.device, "Z", datetime.now(UTC), lake.warning + 0.11)])
+    intake.take([Reading(lake.device, "Z", NOW - timedelta(minutes=1), lake.warning + 0.11)])
     card.locator("#live-values [data-level=warning] b", has_text=f"{lake.warning + 0.11:.2f}").wait_for()
     plot.press("End")
     assert f"{lake.warning + 0.11:.2f}" in card.locator(".station-readout").inner_text()
 
+    the_station_is_asked(page, server, lake)
     card.locator("[data-span=year]").click()
     page.wait_for_function("!document.querySelector('.station-chart.waiting')")
     assert drawing.locator(".course").count()
@@ -160,6 +166,71 @@ def test_a_station_says_what_it_measures_and_how_it_came_to_that(
     card.locator("h2", has_text=lake.name).wait_for()
     card.locator("[data-field=datum]").wait_for()
     the_past_is_replayed(page, server, intake, lake)
+
+
+def _door_of_sl651(server: RunningServer) -> int:
+    """Its port, as soon as the process of the doors has noted it."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with server.store.owner_connection() as connection:
+            row = connection.execute(
+                "SELECT address FROM ioc.feed_door WHERE door = 'sl651' AND address <> ''"
+            ).fetchone()
+        if row is not None:
+            return int(row[0].rpartition(":")[2])
+        time.sleep(0.1)
+    raise AssertionError("the doors were not opened")
+
+
+@contextmanager
+def _connected_station(server: RunningServer, lake: Lake, level: float) -> Iterator[None]:
+    """The station itself, which kept what did not get through."""
+    port = _door_of_sl651(server)
+    ready, ending = threading.Event(), threading.Event()
+
+    async def live() -> None:
+        station = HydrologyStation(lake.device, "H", "127.0.0.1", port, lambda: {"Z": level})
+        for minutes in range(780, 595, -5):
+            station.keep(NOW - timedelta(minutes=minutes), {"Z": lake.guard - 0.2})
+        await station.report(NOW - timedelta(minutes=5), {"Z": lake.guard + 0.02})
+        ready.set()
+        await asyncio.to_thread(ending.wait)
+
+    living = threading.Thread(target=asyncio.run, args=(live(),))
+    living.start()
+    try:
+        assert ready.wait(30)
+        yield
+    finally:
+        ending.set()
+        living.join()
+
+
+def the_station_is_asked(page: Page, server: RunningServer, lake: Lake) -> None:
+    """What it measures at this moment is shown; what is missing of the day comes in."""
+    card, said = page.locator("#record-card"), page.locator("#station-asking [role=status]")
+    course = card.locator(".station-drawing polyline.course")
+    with _connected_station(server, lake, lake.warning + 0.17):
+        card.get_by_role("button", name="召测").click()
+        said.locator("[data-state=answered]", has_text="已答，新数据 1 个").wait_for()
+        card.locator("#live-values b", has_text=f"{lake.warning + 0.17:.2f}").wait_for()
+        assert course.count() == 2
+        card.get_by_role("button", name="补测此时段").click()
+        said.locator("[data-state=answered]", has_text="补测").wait_for()
+        page.wait_for_function("document.querySelectorAll('.station-drawing polyline.course').length === 1")
+    planner = server.client("planner")
+    refused = planner.post(f"/devices/{lake.device}/questions", json={})
+    assert (refused.status_code, "召测" in refused.json()["detail_zh"]) == (403, True)
+    strange = {"elements": ["LEVEL"]}
+    with server.client("duty") as duty:
+        assert duty.post(f"/devices/{lake.device}/questions", json=strange).status_code == 400
+        from_elsewhere = duty.post(
+            f"/devices/{lake.device}/questions", json={}, headers={"Origin": "http://elsewhere.example"}
+        )
+        assert from_elsewhere.status_code == 403
+        listed = duty.get("/devices/questions", params={"device": lake.device}).json()
+    assert listed["askable"] == [lake.device]
+    assert [one["state"] for one in listed["questions"][:2]] == ["answered", "answered"]
 
 
 def the_past_is_replayed(page: Page, server: RunningServer, intake: Intake, lake: Lake) -> None:

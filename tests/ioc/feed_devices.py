@@ -20,7 +20,7 @@ from etl.feeds import hj212, jt808, jt808_body, sl651
 from etl.feeds.frame import BEIJING
 from etl.feeds.jt808_body import FIXED, Location
 from etl.feeds.mqtt_door import Broker
-from etl.feeds.sl651_report import write_report
+from etl.feeds.sl651_station_body import write_report
 
 BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 ANSWER_SECONDS = 2.0

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from etl.feeds import sl651
 from etl.feeds.frame import FrameError, Refused
 from etl.feeds.packets import PacketAssembly
-from etl.feeds.sl651_report import read_report, write_report
+from etl.feeds.sl651_report import read_report
+from etl.feeds.sl651_station_body import write_report
 from tests.etl.feeds import published_frames as published
 
 BEIJING = timezone(timedelta(hours=8))
