@@ -20,16 +20,21 @@
       }));
   }
 
+  const versionsAt = (layer, moment) => (kept.get(layer.id) || []).filter((one) => Date.parse(one.published_at) <= moment && (!one.until || Date.parse(one.until) > moment));
+
+  /** Of these layers those that are another version now than at a moment (milliseconds) of which the version is kept. */
+  const changedSince = (layers, moment) => layers.filter((layer) => versionsAt(layer, moment).some((one) => one.until));
+
   /** The layers as they were: each with the moment to ask for, without those of which nothing is kept from then. */
   function layersAt(layers, at) {
     if (!at) return layers;
     const moment = Date.parse(at);
     return layers.flatMap((layer) => {
-      const then = (kept.get(layer.id) || []).filter((one) => Date.parse(one.published_at) <= moment && (!one.until || Date.parse(one.until) > moment));
+      const then = versionsAt(layer, moment);
       if (!then.length) return [];
       return then.every((one) => !one.until) ? [layer] : [{ ...layer, at, tile_version: `${then.map((one) => one.version).join("-")}@` }];
     });
   }
 
-  ioc.moments = { load, offered, layersAt };
+  ioc.moments = { load, offered, layersAt, changedSince };
 })();

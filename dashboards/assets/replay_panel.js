@@ -8,6 +8,7 @@
   const PART_BEFORE = 0.1; // of a situation is shown before it and after it
   const FOLLOW_MS = 300000; // how often a span that ends now goes on
   const RETRY_MS = 5000;
+  const MOST_NAMED = 3; // layers in one sentence
   const EARLIEST = "2000-01-01T00:00";
 
   let hours = 24;
@@ -145,7 +146,13 @@
     const kept = answer?.kept;
     if (kept && shown !== null && (!kept.reading || shown < Date.parse(kept.reading))) return ioc.text("replay_not_kept", { time: kept.reading ? ioc.clock(kept.reading) : "—" });
     if (shown !== null && !busy && !ioc.liveMap.layers().some(({ id, topic }) => topic === "reading" && ioc.liveMap.items(id).features.size)) return ioc.text("replay_no_readings");
-    return "";
+    return shown === null || ioc.mapSwipe.moment() ? "" : ground(shown);
+  }
+
+  /** The layers under what is replayed are those of today: where one was another then, that is said. */
+  function ground(shown) {
+    const titles = ioc.moments.changedSince(ioc.layers.all().filter((layer) => ioc.layers.isOn(layer.id)), shown).map((layer) => ioc.named(layer, "title"));
+    return titles.length ? ioc.text("replay_ground", { titles: titles.slice(0, MOST_NAMED).join(ioc.text("list_mark")), count: titles.length }) : "";
   }
 
   let wasOn = false;
@@ -189,8 +196,10 @@
     root().hidden = node("replay-mark").hidden = !on;
     document.body.toggleAttribute("data-replay", on);
     node("tool-replay")?.setAttribute("aria-pressed", String(on));
-    if (on) build();
-    else {
+    if (on) {
+      build();
+      ioc.moments.load().then(() => draw(), () => {}); // without it nothing is said of layers
+    } else {
       node("replay-alarms").hidden = true;
       Object.assign(node("replay-alarms").dataset, { count: 0 });
       note = "";

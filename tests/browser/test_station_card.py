@@ -237,11 +237,34 @@ def the_past_is_replayed(page: Page, server: RunningServer, intake: Intake, lake
     """The card shows the moment and not what comes meanwhile; that is told, and one click away."""
     peak = (NOW - timedelta(minutes=360)).astimezone(DISTRICT_TIME)
     first = page.locator("#live-values li").first
+    editions = [
+        {
+            "version": 2,
+            "loaded_at": f"{NOW:%FT%TZ}",
+            "published_at": f"{NOW:%FT%TZ}",
+            "until": None,
+            "rows": 1,
+        },
+        {
+            "version": 1,
+            "loaded_at": "2026-01-01T00:00:00Z",
+            "published_at": "2026-01-01T00:00:00Z",
+            "until": f"{NOW:%FT%TZ}",
+            "rows": 1,
+        },
+    ]
+    page.route(
+        "**/layers/versions",
+        lambda route: route.fulfill(json={"layers": [{"layer": "district", "versions": editions}]}),
+    )
     page.keyboard.press("t")
     page.locator("body[data-replay] #replay-panel").wait_for()
     page.fill("#replay-at", f"{peak:%Y-%m-%dT%H:%M}")
     first.locator("b", has_text=f"{lake.warning + 0.05:.2f}").wait_for()
     assert first.get_attribute("data-level") == "warning"
+    # The ground is today's: where it was another then, that is said.
+    page.locator("#replay-said", has_text="“城区界”等 1 个图层此后更新过").wait_for()
+    page.unroute("**/layers/versions")
     assert (
         first.locator("time").get_attribute("datetime") == f"{peak.astimezone(UTC):%Y-%m-%dT%H:%M:%S}+00:00"
     )
