@@ -36,6 +36,7 @@ from etl.feeds.sl651_conversation import Sl651Conversation
 from geodata.store import Store
 from ioc.context import open_store
 from ioc.mqtt_broker import private_broker
+from ioc.open_files import allow_many_open_files
 from ioc.private_file import kept_secret, write_private
 from ioc.process_beside import process_beside
 from ioc.settings import Settings, read_settings
@@ -57,6 +58,7 @@ def run(
     ] = False,
 ) -> None:
     """Listen to devices by HJ 212, SL 651, JT/T 808 and MQTT, until stopped."""
+    allow_many_open_files()
     settings = read_settings()
     with open_store(settings) as store:
         asyncio.run(_run(store, settings, web, stop_with_stdin))
@@ -66,7 +68,8 @@ async def _run(store: Store, settings: Settings, web: str, stop_with_stdin: bool
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        # Not by the loop's own handler: in a flood the pipe it is woken by is full, and the signal lost.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
     if stop_with_stdin:
         wait = (loop, stopping)
         threading.Thread(target=_stop_with_stdin, args=wait, name="stdin", daemon=True).start()

@@ -126,9 +126,11 @@ class Gateway:
         """Let all devices go; what was not answered they send again."""
         if self._server:
             self._server.close()
-        for task in self._open:
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        while self._open:
+            # Until all are gone: what a device sends in the moment of it swallows a cancellation of wait_for.
+            for task in self._open:
+                task.cancel()
+            await asyncio.wait(self._open, timeout=1)
 
     def has_line(self, device: str) -> bool:
         """Whether a device can be spoken to."""
