@@ -54,7 +54,7 @@ def case_result(row: tuple[Any, ...]) -> dict[str, Any]:
     told = [[named.title(language)] if named else [] for language in ("zh", "en")]
     zh, en = (" · ".join([*words, code, *([street] if street else [])]) for words in told)
     return {
-        "kind": "feature",
+        "kind": "case",
         "layer": CASE_LAYER,
         "id": case_id,
         "title": title,

@@ -69,7 +69,7 @@
 
   function option(result, index) {
     const layer = ioc.layers.find(result.layer);
-    const kind = layer ? ioc.named(layer, "title") : ioc.text(`kind_${result.kind}`);
+    const kind = layer && result.kind !== "case" ? ioc.named(layer, "title") : ioc.text(`kind_${result.kind}`);
     return el("li", { id: `result-${index}`, role: "option", "aria-selected": String(index === active), onmousedown: (event) => { event.preventDefault(); go(result); } },
       layer?.legend?.length ? ioc.layerPanel.swatch(layer.legend[0]) : el("span", { class: "swatch" }, ioc.icon("pin")),
       el("span", { class: "result-words" }, el("b", {}, marked(result.title)), subtitleOf(result)),

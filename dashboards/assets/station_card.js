@@ -49,7 +49,7 @@
     if (key === null) return null;
     if (shown.key !== key) shown = { key, span: shown.span, series: seriesOf(itemsOf(key)[0]), answers: null };
     const node = el("section", { id: "station-card", "aria-label": ioc.text("live_values") },
-      values(), ioc.stationQuestion.part(asked()), alarms(), ioc.stationPicture.part(codeOf(itemsOf(key))), el("div", { id: "station-course" }), neighbours());
+      values(), ioc.stationQuestion.part(asked()), alarms(), el("div", { id: "station-course" }), ioc.stationPicture.part(codeOf(itemsOf(key))), neighbours());
     drawCourse(node.querySelector("#station-course"));
     if (!shown.answers) ask();
     return node;

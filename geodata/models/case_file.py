@@ -95,7 +95,7 @@ class CaseFile(Base):
     component_id: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = _named("状态", "State")
     version: Mapped[int]
-    department_code: Mapped[str | None] = _named("处置部门", "Department", ForeignKey("ioc.department.code"))
+    department_code: Mapped[str | None] = _named("处置部门", "Handled by", ForeignKey("ioc.department.code"))
     condition_key: Mapped[str | None]
     limit_value: Mapped[float | None]
     limit_unit: Mapped[str | None]
