@@ -52,6 +52,8 @@
 
     async function submit(event) {
       event.preventDefault();
+      description.value = description.value.trim(); // spaces alone describe nothing
+      if (!form.reportValidity()) return;
       send.disabled = true;
       said.textContent = "";
       try {
