@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from etl.feeds.reading import Picture, Position, Reading, Refusal
 from etl.photo import read_photo
@@ -33,16 +33,19 @@ async def unpacked_body(request: Request) -> bytes:
 
     Raises:
         TooMuchError: more than ``MOST_BYTES``, packed or not.
-        UserError: it is not the gzip it says it is.
+        UserError: it is not the gzip it says it is, or whoever sends it has hung up.
     """
     packed = request.headers.get("content-encoding", "identity").strip().lower()
     if packed not in ("identity", "gzip"):
         raise UserError(f"The Content-Encoding “{packed[:20]}” is not read here: send gzip, or none.")
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise _too_much()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > MOST_BYTES:
+                raise _too_much()
+    except ClientDisconnect as error:
+        raise UserError("The connection ended before the body had come: send it again.") from error
     if packed == "identity":
         return bytes(content)
     stream = zlib.decompressobj(wbits=31)

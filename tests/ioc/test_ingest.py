@@ -1,5 +1,6 @@
 """What sources hand in over HTTP: let in by token, bounded, answered row by row, and once."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Iterator
@@ -8,8 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+from geodata.errors import UserError
 from ioc.feed_source import add_source, revoke_source
+from ioc.ingest_body import unpacked_body
 from tests.conftest import RunningServer
 from tests.etl.test_photo import JPEG, SECRET
 
@@ -38,6 +42,15 @@ def reading(device: str, minutes: float, value: Any = 1.5, **more: Any) -> dict[
         "value": value,
         **more,
     }
+
+
+def test_who_hangs_up_before_the_end_is_no_fault_of_the_server() -> None:
+    async def hung_up() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, hung_up)
+    with pytest.raises(UserError, match="send it again"):
+        asyncio.run(unpacked_body(request))
 
 
 def test_readings_are_answered_by_row_and_a_key_gets_its_answer_again(
