@@ -87,7 +87,6 @@
     const items = itemsOf(shown.key);
     return {
       key: shown.key, devices: [...new Set(items.map((item) => item.device))],
-      nameOf: (device, metric) => items.find((item) => item.device === device && item.metric === metric)?.metric_name || metric,
       changed: () => refresh("station-foot", foot), filled: ask,
     };
   }
@@ -228,15 +227,15 @@
   /** Whose rain it is, and the readings as a file where the layer may be taken away. */
   function foot() {
     const { answers } = shown;
-    if (!answers) return el("p", { id: "station-foot" });
+    if (!answers) return el("div", { id: "station-foot" });
     const { item, begin, end, gauge } = answers;
     const layer = ioc.layers.find(layerOf("reading").card.layer);
     const address = `/stations/${encodeURIComponent(item.station || item.device)}/export?${queryOf(item, { from: new Date(begin).toISOString(), to: new Date(end).toISOString(), lang: ioc.memory.language })}`;
     const name = item.metric_name || item.metric;
-    return el("p", { id: "station-foot", class: "station-foot quiet" },
+    return el("div", { id: "station-foot", class: "station-foot quiet" },
       answers.rain && gauge ? el("span", {}, ioc.text("station_rain_of", { name: gauge.name || gauge.device, distance: Math.round(distance(item, gauge)) })) : null,
-      ioc.stationQuestion.periodButton({ device: item.device, metric: item.metric, name, begin, end }),
-      layer?.downloadable ? el("a", { href: address, download: "" }, ioc.text("station_csv")) : null);
+      layer?.downloadable ? el("a", { href: address, download: "" }, ioc.text("station_csv")) : null,
+      ioc.stationQuestion.period({ device: item.device, metric: item.metric, name, begin, end }));
   }
 
   const refresh = (id, made) => document.getElementById(id)?.replaceWith(made());

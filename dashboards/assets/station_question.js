@@ -10,19 +10,20 @@
 
   let own = { key: null, devices: [], askable: [], questions: [], asking: false, problem: null };
 
+  const isPeriod = (question) => question.asked.function === PERIOD;
   const isOpen = (question) => question.state === "waiting" || question.state === "sent";
   const time = (at) => new Date(at).toLocaleTimeString("zh-CN", { timeZone: "Asia/Shanghai", hour12: false });
   const open = () => own.questions.filter(isOpen);
 
   /** The part of a station's card that asks; `about` tells what it is about and what is drawn (null: nothing). */
   function part(about) {
-    const { key, devices } = about;
+    const { key } = about;
     if (own.key !== key) {
-      own = { key, devices, askable: [], questions: [], asking: false, problem: null };
+      own = { key, devices: about.devices, askable: [], questions: [], asking: false, problem: null };
       look(own);
     }
     own.about = about;
-    return el("div", { id: "station-asking" }, ioc.replay.isOn() ? null : [button(), said()]);
+    return el("div", { id: "station-asking" }, ioc.replay.isOn() ? null : [button(), said(own.devices, false)]);
   }
 
   function redraw() {
@@ -40,11 +41,11 @@
       Object.assign(mine, answer);
     } catch (problem) {
       if (mine !== own) return;
-      mine.problem = mine.askable.length ? problem.message : null;
+      mine.problem = mine.askable.length ? { message: problem.message, period: false } : null;
     }
     redraw();
     const ended = mine.questions.filter((one) => !isOpen(one) && before.some((old) => old.id === one.id && isOpen(old)));
-    if (ended.some((one) => one.asked.function === PERIOD && one.answer?.stored)) mine.about?.filled();
+    if (ended.some((one) => isPeriod(one) && one.answer?.stored)) mine.about?.filled();
     if (open().length && mine === own) setTimeout(() => mine === own && look(mine), LOOK_MS);
   }
 
@@ -57,7 +58,7 @@
       const asked = put.flatMap(({ questions }) => questions);
       mine.questions = [...asked, ...mine.questions.filter((one) => !asked.some((new_) => new_.id === one.id))];
     } catch (problem) {
-      mine.problem = problem.message;
+      mine.problem = { message: problem.message, period: "from" in content };
     }
     mine.asking = false;
     if (mine === own) await look(mine);
@@ -65,25 +66,32 @@
 
   function button() {
     if (!own.askable.length) return null;
-    return el("button", { type: "button", class: "text-button", title: ioc.text("station_ask_long"), disabled: own.asking || open().some((one) => one.asked.function !== PERIOD), onclick: () => ask(own.askable, {}) },
+    return el("button", { type: "button", class: "text-button", title: ioc.text("station_ask_long"), disabled: own.asking || open().some((one) => !isPeriod(one)), onclick: () => ask(own.askable, {}) },
       ioc.text("station_ask"));
   }
 
-  /** A button that asks for what is drawn, where the station can be asked for it; null elsewhere. */
-  function periodButton({ device, metric, name, begin, end }) {
-    if (ioc.replay.isOn() || !own.askable.includes(device) || end - begin > LONGEST_MS) return null;
-    return el("button", { type: "button", class: "text-button", title: ioc.text("station_ask_period_long", { name }), disabled: own.asking || open().some((one) => one.asked.function === PERIOD),
+  /** Asks for what is drawn, where the station can be asked for it, and says what became of that. */
+  function period({ device, metric, name, begin, end }) {
+    if (ioc.replay.isOn()) return null;
+    const askable = own.askable.includes(device) && end - begin <= LONGEST_MS;
+    return [askable ? periodButton(device, metric, name, begin, end) : null,
+      said([device], true, metric)];
+  }
+
+  function periodButton(device, metric, name, begin, end) {
+    return el("button", { type: "button", class: "text-button", title: ioc.text("station_ask_period_long", { name }), disabled: own.asking || open().some(isPeriod),
       onclick: () => ask([device], { elements: [metric], from: new Date(begin).toISOString(), to: new Date(end).toISOString() }) },
       ioc.text("station_ask_period"));
   }
 
-  /** What became of the last question to each device. */
-  function said() {
-    if (own.problem) return el("p", { role: "alert", "data-state": "failed" }, own.problem);
-    const latest = own.devices.map((device) => own.questions.find((one) => one.device === device)).filter(Boolean)
+  /** What became of the last question to each device: for a period of a metric, or for anything else. */
+  function said(devices, period, metric) {
+    if (own.problem?.period === period) return el("p", { role: "alert", "data-state": "failed" }, own.problem.message);
+    const fits = (one) => period === isPeriod(one) && (!period || one.asked.elements[0] === metric);
+    const latest = devices.map((device) => own.questions.find((one) => one.device === device && fits(one))).filter(Boolean)
       .filter((one) => isOpen(one) || Date.now() - Date.parse(one.ended_at) < SHOWN_MS);
     return el("div", { role: "status" }, latest.map((one) => el("p", { class: "figures", "data-state": one.state, title: ioc.text("station_asked_by", { name: one.asker, time: time(one.asked_at) }) },
-      latest.length > 1 ? `${one.device} ` : "", one.asked.function === PERIOD ? ioc.text("station_ask_period_of", { metric: own.about.nameOf(one.device, one.asked.elements[0]) }) : "", sentence(one))));
+      latest.length > 1 ? `${one.device} ` : "", sentence(one))));
   }
 
   function sentence(question) {
@@ -99,5 +107,5 @@
     return ioc.text(`station_asked_${kind}`, { ...ended, count: answer.stored });
   }
 
-  ioc.stationQuestion = { part, periodButton };
+  ioc.stationQuestion = { part, period };
 })();

@@ -216,7 +216,7 @@ def the_station_is_asked(page: Page, server: RunningServer, lake: Lake) -> None:
         card.locator("#live-values b", has_text=f"{lake.warning + 0.17:.2f}").wait_for()
         assert course.count() == 2
         card.get_by_role("button", name="补测此时段").click()
-        said.locator("[data-state=answered]", has_text="补测").wait_for()
+        card.locator("#station-foot [data-state=answered]", has_text="新数据").wait_for()
         page.wait_for_function("document.querySelectorAll('.station-drawing polyline.course').length === 1")
     planner = server.client("planner")
     refused = planner.post(f"/devices/{lake.device}/questions", json={})

@@ -79,3 +79,18 @@ def test_an_empty_or_missing_capture(tmp_path: Path) -> None:
     assert _decode("sl651", b"", tmp_path) == []
     result = CliRunner().invoke(app, ["feeds", "decode", "sl651", str(tmp_path / "none")])
     assert result.exit_code != 0
+
+
+def test_what_the_centre_asks_is_named(tmp_path: Path) -> None:
+    frames = [published.SL651_QUERIES["38"], published.SL651_QUERIES["3A"], published.SL651_SAID["46"]]
+    period, chosen, state = _decode("sl651", "\n".join(frames).encode(), tmp_path)
+    assert (period["ok"], period["header"]["function_name"], period["header"]["end"]) == (
+        True,
+        "查询时段数据",
+        "05",
+    )
+    assert (period["from"], period["to"]) == ("2013-03-24T10:00:00+08:00", "2013-03-25T10:00:00+08:00")
+    assert [one["code"] for one in period["asks_for"]] == ["DRP"]
+    assert [one["name"] for one in chosen["asks_for"]][-1] == "瞬时河道水位、潮位"
+    # The door of its cabinet is open, its pump stands still.
+    assert (state["state"], state["state_said"]) == (1 << 10, ["终端箱门：开启"])

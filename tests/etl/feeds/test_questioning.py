@@ -1,6 +1,7 @@
 """Questions to stations: by the doors to a station on a real socket, and what it says back into the store."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import Connection, errors
 from psycopg.types.json import Jsonb
+from typer.testing import CliRunner
 
 from etl.feeds import device_question, sl651
 from etl.feeds.device_question import Asked
@@ -20,7 +22,9 @@ from etl.feeds.intake import Intake
 from etl.feeds.questioning import MOST_SENDINGS, Questioning
 from etl.feeds.reading import Receipt, Submission
 from etl.feeds.sl651_conversation import Sl651Conversation
+from geodata.errors import UserError
 from geodata.store import Store
+from ioc.cli import app
 from ioc.simulation.hydrology_station import PROGRAM, STATE, HydrologyStation
 from layers.device_question import askable_devices, questions_by_id, questions_of
 from tests.geodata.case_accounts import add_person
@@ -83,6 +87,19 @@ class _District:
             "SELECT ioc.put_device_question(%s, %s, NULL, 'engineer')", code, Jsonb(asked)
         )
         return number
+
+    def ask(self, *words: str) -> str:
+        """`ioc feeds ask`: what it prints.
+
+        Raises:
+            UserError: what it ends with.
+        """
+        self.open_door()
+        urls = {"IOC_DATABASE_URL": self.store.app_url, "IOC_OWNER_DATABASE_URL": self.store.owner_url}
+        result = CliRunner().invoke(app, ["feeds", "ask", *words], env=urls)
+        if result.exception:
+            raise result.exception
+        return result.stdout
 
     def question(self, number: int) -> dict[str, Any]:
         (question,) = questions_by_id(self.connection, [number])
@@ -167,6 +184,10 @@ def test_what_a_station_answers_is_stored_and_then_called_answered(district: _Di
             assert kept == [(EARLIER + timedelta(minutes=m), 18 + m / 100) for m in range(0, 60, 5)]
             assert district.latest(code) == 19.0
 
+            printed = await asyncio.to_thread(district.ask, code, "--elements", "Z", "--json")
+            (record,) = [json.loads(line) for line in printed.splitlines()]
+            assert (record["state"], record["asked"]["elements"]) == ("answered", ["Z"])
+
             state = [district.put(code, asked) for asked in device_question.state()]
             answers = [(await district.until(number, "answered"))["answer"] for number in state]
             assert (answers[0]["state"], answers[1]["version"]) == (STATE, PROGRAM)
@@ -182,6 +203,10 @@ def test_a_station_that_is_away_or_silent_is_said_to_be_so(district: _District) 
         async with district.doors(patience=0.05) as doors:
             gone = await district.until(district.put(away, device_question.present(())), "failed")
             assert (gone["reason"], gone["sendings"]) == ("offline", 0)
+            with pytest.raises(UserError, match=f"{away} is not connected"):
+                await asyncio.to_thread(district.ask, away, "--state")
+            with pytest.raises(UserError, match="no station or device"):
+                district.ask("nowhere")
             listening = asyncio.create_task(_silent_station(doors.port, silent, heard))
             while not doors.gateway.has_line(silent):
                 await asyncio.sleep(0.02)
