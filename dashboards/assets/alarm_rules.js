@@ -39,7 +39,7 @@
     };
     const special = changes.filter((one) => one.rule === rule.code && one.device_code);
     return el("details", { "data-rule": rule.code },
-      el("summary", {}, ioc.named(rule, "title"), held ? el("span", { class: "tag" }, text("rule_changed")) : null,
+      el("summary", {}, ioc.named(rule, "title"), Object.keys(change).length ? el("span", { class: "tag" }, text("rule_changed")) : null,
         special.length ? el("span", { class: "tag" }, text("rule_special", { count: special.length })) : null),
       el("form", { class: "card", onsubmit: submit },
         el("label", { class: "tick" }, enabled, text("rule_enabled")),
