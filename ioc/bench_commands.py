@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ioc.bench.flood import bench_flood
 from ioc.bench.ingest import bench_ingest
 from ioc.bench.inspect import bench_inspect
 from ioc.bench.live import bench_live
@@ -89,3 +90,12 @@ def ingest(
 ) -> None:
     """Readings a second into store, latest and alarms, beside plain COPY; latest of all, a year of one."""
     bench_ingest(rows=rows, million=million, as_json=as_json)
+
+
+@bench_app.command()
+def flood(
+    seconds: Annotated[float, typer.Option(min=5, help="How long each load lasts.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Ten times the devices, streams that never read, an outburst of positions; beside the design load."""
+    bench_flood(seconds=seconds, as_json=as_json)

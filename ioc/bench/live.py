@@ -10,7 +10,6 @@ memory.
 
 import asyncio
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +30,14 @@ from rich.console import Console
 from geodata.errors import UserError
 from geodata.migrate import upgrade
 from geodata.store import Store
-from ioc.accounts import NewAccount, add_account, issue_credential, new_password
 from ioc.bench.chromium import launched, processor_seconds
+from ioc.bench.door_program import door_program, percentile, session_token
 from ioc.bench.live_day import day_of_reports
-from ioc.bench.server_process import START_SECONDS, serving
+from ioc.bench.server_process import START_SECONDS
 from ioc.bench.stations import register_stations
 from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.feed_source import add_source
-from ioc.mqtt_broker import private_broker
 from ioc.postgres_folder import processes_in
-from ioc.process_beside import process_beside
 from ioc.sign_in import COOKIE
 
 REACH_SECONDS = 1.0
@@ -130,8 +126,8 @@ def measure_live(
         with store.owner_connection() as connection:
             register_stations(connection, devices)
             token = add_source(connection, "bench", ["readings"])
-        tokens = [_token(store, number) for number in range(3)]
-        address, processes = _program(stack, store, folder)
+        tokens = [session_token(store, number) for number in range(3)]
+        address, processes = door_program(stack, store, folder)
         addresses = json.loads((folder / "feeds.json").read_text()) | {"http": address}
         since = time.time()
         stack.enter_context(_field(devices, since, addresses, token))
@@ -183,29 +179,6 @@ def measure_live(
     )
 
 
-def _program(stack: ExitStack, store: Store, folder: Path) -> tuple[str, dict[str, int]]:
-    """Web server, broker and doors, until the stack ends: the server's address, and the processes by name."""
-    urls = {"IOC_DATABASE_URL": store.app_url, "IOC_OWNER_DATABASE_URL": store.owner_url}
-    environment = {**urls, "IOC_DATA_DIR": str(folder)}
-    ports = dict.fromkeys(("IOC_HJ212_PORT", "IOC_SL651_PORT", "IOC_JT808_PORT"), "0")
-    url = stack.enter_context(private_broker(folder / "mosquitto"))
-    if url is None:
-        raise UserError("Measuring needs a broker: install Mosquitto.")
-    command = [sys.executable, "-m", "ioc.bench.tile_server"]
-    address = f"http://127.0.0.1:{stack.enter_context(serving(command, environment, '/health'))}"
-    doors = os.environ | environment | ports | {"IOC_MQTT_URL": url}
-    stack.enter_context(
-        process_beside("doors", [sys.executable, "-m", "ioc", "feeds", "run", "--stop-with-stdin"], doors)
-    )
-    file = folder / "feeds.json"
-    deadline = time.monotonic() + START_SECONDS
-    while not file.exists():
-        if time.monotonic() > deadline:
-            raise UserError("The doors to be measured did not open.")
-        time.sleep(0.2)
-    return address, {"web": _child("ioc.bench.tile_server"), "doors": _child("feeds")}
-
-
 @contextmanager
 def _field(devices: int, since: float, addresses: dict[str, Any], token: str) -> Iterator[None]:
     """Devices report as long as the block lasts."""
@@ -234,16 +207,6 @@ def _stored(store: Store) -> int:
     return row[0] if row else 0
 
 
-def _child(word: str) -> int:
-    """The process that this one started with the word in its command."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and word in (stat.parent / "cmdline").read_text().split("\0"):
-                return int(stat.parent.name)
-    raise UserError(f"The process of {word} to be measured is not there.")
-
-
 def _processor_seconds(processes: dict[str, int], cluster: Path) -> dict[str, float]:
     groups = {name: [number] for name, number in processes.items()} | {"store": sorted(processes_in(cluster))}
     return {name: sum(_spent(number) for number in numbers) for name, numbers in groups.items()}
@@ -255,23 +218,6 @@ def _spent(number: int) -> float:
     except OSError:
         return 0.0
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that this many per cent do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
-
-
-def _token(store: Store, number: int) -> str:
-    """A session of somebody who sees the whole district (the first), or one street."""
-    areas = (f"420106{number:03}",) if number else ("*",)
-    with store.owner_session() as session:
-        account = add_account(
-            session, NewAccount(f"screen-{number}", "屏", ("leader",), areas=areas), new_password()
-        )
-        account_id = account.id
-    with store.owner_connection() as connection:
-        return issue_credential(connection, account_id, "session", timedelta(hours=1))
 
 
 @contextmanager

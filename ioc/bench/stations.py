@@ -8,11 +8,12 @@ from geodata.dataset_version import begin_version, create_tables, hold_dataset, 
 
 METRICS = ("Z", "VT")
 """What each device reports: water level and voltage."""
-CODE = sql.SQL("'420106' || lpad(n::text, 4, '0')")
+FIRST_CODE = 4201060000
+CODE = sql.SQL("(4201060000 + n)::text")
 STREETS = 14
 AREA = sql.SQL("'420106' || lpad((1 + n %% {})::text, 3, '0')").format(STREETS)
 PLACE = sql.SQL(
-    "ST_SetSRID(ST_MakePoint(114.27 + 0.15 * (n %% 40) / 40, 30.48 + 0.14 * (n / 40) / 25), 4490)"
+    "ST_SetSRID(ST_MakePoint(114.27 + 0.15 * (n %% 40) / 40, 30.48 + 0.14 * (n / 40 %% 25) / 25), 4490)"
 )
 ROWS = {
     "station": sql.SQL("""
@@ -35,14 +36,28 @@ ROWS = {
     """),
 }
 
+TERMINALS = sql.SQL("""
+    INSERT INTO {table} (dataset_id, sensitivity, id, code, area_code, name, device_type, geom)
+    SELECT {dataset}, 1, %s + n, '0' || 13900000000 + n, {area}, '车辆 ' || n, '车载终端', {place}
+    FROM generate_series(1, %s) AS n
+""")
+
 
 def device_code(number: int) -> str:
     """The code of a device, from 1: an address as SL 651 has them, too."""
-    return f"420106{number:04}"
+    return str(FIRST_CODE + number)
 
 
-def register_stations(connection: Connection[Any], count: int) -> None:
-    """Published datasets of ``count`` stations, their devices and metrics, spread over the district."""
+def vehicle_phone(number: int) -> str:
+    """The phone number that a vehicle's terminal has by JT/T 808, which is its code; from 1."""
+    return f"0{13_900_000_000 + number}"
+
+
+def register_stations(connection: Connection[Any], count: int, vehicles: int = 0) -> None:
+    """Published datasets of ``count`` stations, their devices and metrics, spread over the district.
+
+    With ``vehicles``, their terminals are devices too.
+    """
     connection.execute(
         "INSERT INTO ioc.department VALUES ('water', '水务局', 'Water') ON CONFLICT DO NOTHING"
     )
@@ -70,6 +85,14 @@ def register_stations(connection: Connection[Any], count: int) -> None:
             metrics=list(METRICS),
         )
         loaded = connection.execute(filled, [count]).rowcount
+        if target == "device":
+            terminals = TERMINALS.format(
+                table=sql.Identifier("version", f"device_{version.id}"),
+                dataset=row[0],
+                area=AREA,
+                place=PLACE,
+            )
+            loaded += connection.execute(terminals, [count, vehicles]).rowcount
         index_tables(connection, version)
         connection.execute(
             "UPDATE ioc.dataset_version SET rows_loaded = %s WHERE id = %s", [loaded, version.id]

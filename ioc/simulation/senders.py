@@ -4,7 +4,7 @@ A device keeps its line; what is not answered in time it sends again, on a new l
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,13 +109,26 @@ class Terminal:
         self, observed: datetime, lon: float, lat: float, speed: float, direction: int, working: bool
     ) -> None:
         """Send a position: degrees in CGCS2000, km/h, degrees from north."""
-        if not self._authenticated:
-            await self._sign_in()
         status = VEHICLE_FIXED if working else jt808_body.FIXED
         at = observed.astimezone(BEIJING).replace(microsecond=0)
         location = jt808_body.Location(0, status, lon, lat, 23, round(speed, 1), direction, at)
+        await self._report(jt808_body.LOCATION, jt808_body.write_location(location))
+
+    async def report_kept(self, observed: Sequence[datetime], lon: float, lat: float) -> None:
+        """Send in one message what was kept without network: standing at a place, at these times."""
+        locations = [
+            jt808_body.Location(
+                0, VEHICLE_FIXED, lon, lat, 23, 0.0, 0, at.astimezone(BEIJING).replace(microsecond=0)
+            )
+            for at in observed
+        ]
+        await self._report(jt808_body.LOCATION_BATCH, jt808_body.write_location_batch(locations))
+
+    async def _report(self, message_id: int, body: bytes) -> None:
+        if not self._authenticated:
+            await self._sign_in()
         try:
-            await self._send(jt808_body.LOCATION, jt808_body.write_location(location))
+            await self._send(message_id, body)
         except NoAnswerError:
             self._authenticated = False
             raise
