@@ -38,6 +38,8 @@ GATHER_SECONDS = 0.05
 them costs little more than one for the first."""
 PLENTY = 500
 """Submissions that need not be waited for: they are enough for a transaction."""
+CALM_SECONDS = 3.0
+"""Without a position shed, until it is said that they are stored again: not with every batch of one flood."""
 RETRY_SECONDS = 0.5
 DEFAULT_KEPT_DAYS = 400
 
@@ -70,6 +72,7 @@ class Intake:
         self._shed = 0
         self._shedding = False
         self._say_at = 0.0
+        self._calm_at = 0.0
         self._notices: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -128,6 +131,7 @@ class Intake:
             self._shedding = True
             self._say_shedding()
             log.warning("intake: more comes than can be stored; positions are shed, readings wait")
+        self._calm_at = time.monotonic() + CALM_SECONDS
         self._shed += len(positions)
         metrics.POSITIONS.labels("shed").inc(len(positions))
         return len(positions)
@@ -157,6 +161,7 @@ class Intake:
                     self._shedding
                     and self._positions <= MOST_POSITIONS // 2
                     and self._readings < MOST_READINGS
+                    and time.monotonic() >= self._calm_at
                 ):
                     self._shedding = False
                     self._notices.append({"state": "normal", "shed": self._shed})

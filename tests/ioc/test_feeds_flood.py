@@ -33,6 +33,7 @@ def test_a_flood_sheds_positions_and_no_reading(
 ) -> None:
     monkeypatch.setattr(intake_module, "MOST_READINGS", 20)
     monkeypatch.setattr(intake_module, "MOST_ROWS", 20)
+    monkeypatch.setattr(intake_module, "CALM_SECONDS", 0.0)
     none_shed = _shed()
     world = Field(open_folder / "feeds.json")
     with private_broker(open_folder / "mosquitto") as url, ThreadPoolExecutor(2) as pool:

@@ -257,6 +257,7 @@ def test_a_flood_sheds_positions_and_says_so_and_readings_wait(
 ) -> None:
     monkeypatch.setattr(intake_module, "MOST_READINGS", 100)
     monkeypatch.setattr(intake_module, "MOST_POSITIONS", 100)
+    monkeypatch.setattr(intake_module, "CALM_SECONDS", 0.0)
     intake.take([Reading(device, "Z", at(-2000), 1.0)])
     readings = [[Reading(device, "Z", at(-10 * n - m / 10), 1.0) for m in range(50)] for n in range(20)]
     positions = [[Position(device, at(-n - m / 100), 114.3, 30.5) for m in range(50)] for n in range(20)]
