@@ -26,7 +26,7 @@ from ioc.simulation.fleet import Fleet
 from ioc.simulation.gauge_picture import GaugeCamera
 from ioc.simulation.past import ensure_demo_past
 from ioc.simulation.play import CREW_KIND, INTERVALS, Doors, Player
-from ioc.simulation.roster import Devices, read_devices, read_roads
+from ioc.simulation.roster import Devices, read_devices, read_last_positions, read_roads
 from ioc.simulation.scenario import Scenario
 from ioc.simulation.scenario import scenario as scenario_of
 from ioc.simulation.year import ensure_demo_year
@@ -129,7 +129,7 @@ def _fleet(store: Store, settings: Settings, devices: Mapping[str, Devices], see
     if not codes or not roads:
         return None
     crews = devices[CREW_KIND].codes if CREW_KIND in devices else []
-    return Fleet(roads, settings.district_projection, codes, crews, seed)
+    return Fleet(roads, settings.district_projection, codes, crews, read_last_positions(store), seed)
 
 
 def _cases(

@@ -1,6 +1,6 @@
 """Vehicles on the roads: most of them wander along their rounds, crews drive where water stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,7 @@ class Fleet:
 
     Args:
         crews: codes of the vehicles that are sent to water on the road.
+        last: where vehicles were last, in degrees of CGCS2000, by code: they go on from there.
         frame: the district's zone.
     """
 
@@ -60,6 +61,7 @@ class Fleet:
         frame: str,
         codes: Sequence[str],
         crews: Sequence[str],
+        last: Mapping[str, tuple[float, float]],
         seed: int,
     ) -> None:
         self._graph = RoadGraph(roads, frame)
@@ -71,12 +73,16 @@ class Fleet:
         for number, part in enumerate(self._roads):
             for end in (part.coords[0], part.coords[-1]):
                 self._at.setdefault(end, []).append(number)
+        self._nearest = shapely.STRtree(self._roads).nearest
         sent = set(crews)
         starts = self._rng.choice(len(self._roads), len(codes))
         self.vehicles = [
             Vehicle(code, code in sent, self._roads[start], float(self._rng.random()) * 30)
             for code, start in zip(codes, starts, strict=True)
         ]
+        for vehicle in self.vehicles:
+            if vehicle.code in last:
+                self._take_road_at(vehicle, shapely.Point(self._metres.transform(*last[vehicle.code])))
 
     def step(self, seconds: float) -> None:
         """Drive on; who is at the end of its way takes another road, or stays where it was sent."""
@@ -120,9 +126,18 @@ class Fleet:
         lon, lat = self._degrees.transform(vehicle.at.x, vehicle.at.y)
         return float(lon), float(lat)
 
+    def _take_road_at(self, vehicle: Vehicle, place: shapely.Point) -> None:
+        """Go on along the road that is nearest."""
+        vehicle.way = self._roads[int(self._nearest(place))]
+        vehicle.along = vehicle.way.project(place)
+
     def _next_road(self, vehicle: Vehicle) -> None:
         end = vehicle.way.coords[-1]
-        roads = self._at.get(end) or [int(self._rng.integers(len(self._roads)))]
+        roads = self._at.get(end)
+        if roads is None:
+            # It was sent to a place beside the crossings.
+            self._take_road_at(vehicle, shapely.Point(end))
+            return
         others = [one for one in roads if not self._roads[one].equals(vehicle.way)] or roads
         part = self._roads[int(self._rng.choice(others))]
         forwards = part.coords[0] == end

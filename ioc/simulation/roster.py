@@ -24,6 +24,9 @@ DEVICES = """
     WHERE d.state IS DISTINCT FROM '停用'
     ORDER BY d.code
 """
+LAST_POSITIONS = """
+    SELECT s.device_code, p.lon, p.lat FROM ioc.latest_position p JOIN ioc.series s ON s.id = p.series_id
+"""
 ROADS = "SELECT ST_AsBinary(geom) FROM ioc.base_feature WHERE kind = 'road' AND ST_Dimension(geom) = 1"
 
 
@@ -67,6 +70,12 @@ def read_devices(store: Store, frame: str) -> dict[str, Devices]:
         on_river = np.array([row["river"] == "长江" for row in own])
         found[kind] = Devices([row["code"] for row in own], place, limit, guard, on_river)
     return found
+
+
+def read_last_positions(store: Store) -> dict[str, tuple[float, float]]:
+    """Where each vehicle was last, in degrees, by code."""
+    with store.owner_connection() as connection:
+        return {code: (lon, lat) for code, lon, lat in connection.execute(LAST_POSITIONS)}
 
 
 def read_roads(store: Store) -> list[BaseGeometry]:

@@ -152,7 +152,7 @@ def streets() -> list[shapely.LineString]:
 
 def test_vehicles_stay_on_the_roads_and_the_nearest_crew_comes() -> None:
     codes = [f"v{n}" for n in range(12)]
-    fleet = Fleet(streets(), "EPSG:4547", codes, codes[:3], 3)
+    fleet = Fleet(streets(), "EPSG:4547", codes, codes[:3], {}, 3)
     roads = shapely.union_all(streets())
     for _ in range(100):
         fleet.step(5)
@@ -168,3 +168,13 @@ def test_vehicles_stay_on_the_roads_and_the_nearest_crew_comes() -> None:
         if crew.stands:
             break
     assert crew.at.distance(target) < 2
+
+    # It drives on from there; whoever plays the district again finds all where they were.
+    for _ in range(400):
+        before = crew.at
+        fleet.step(5)
+        assert crew.at.distance(before) < 5 * 12 * 1.2 + 1
+    last = {vehicle.code: fleet.position(vehicle) for vehicle in fleet.vehicles}
+    again = Fleet(streets(), "EPSG:4547", codes, codes[:3], last, 3)
+    for vehicle, other in zip(fleet.vehicles, again.vehicles, strict=True):
+        assert vehicle.at.distance(other.at) < 1
