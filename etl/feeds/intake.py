@@ -5,7 +5,8 @@ and answers all callers after its commit. What is not committed is not answered,
 reading is known by its series and time.
 
 Flow control: readings wait (the caller is held) while too many are queued; positions, of which the next one
-tells nearly the same, are shed then, counted, and said so.
+tells nearly the same, are shed then, counted, and said so. They are shed too when for some time everything
+has taken too long to be stored: devices that wait for their answers never fill a queue, they wait longer.
 """
 
 import threading
@@ -31,6 +32,10 @@ MOST_READINGS = 100_000
 """That wait; whoever brings more is held until there is room."""
 MOST_POSITIONS = 20_000
 """That wait; more are shed."""
+LATE_SECONDS = 2.0
+"""From handing in to the commit. A store that cannot be reached makes nothing late: that is no flood."""
+LATE_FOR_SECONDS = 5.0
+"""When every transaction has been late for so long, positions are shed."""
 SAY_SECONDS = 30.0
 """While positions are shed it is said again, for pages that were opened since."""
 GATHER_SECONDS = 0.05
@@ -52,6 +57,7 @@ class IntakeClosedError(RuntimeError):
 class _Waiting:
     content: Submission
     shed: int
+    since: float = field(default_factory=time.monotonic)
     future: Future[Receipt] = field(default_factory=Future)
 
 
@@ -71,6 +77,9 @@ class Intake:
         self._positions = 0
         self._shed = 0
         self._shedding = False
+        self._late_since: float | None = None
+        self._late_until = 0.0
+        self._recovered_at = 0.0
         self._say_at = 0.0
         self._calm_at = 0.0
         self._notices: list[dict[str, Any]] = []
@@ -125,7 +134,8 @@ class Intake:
     def _to_shed(self, positions: Sequence[Position]) -> int:
         """How many of these positions there is no room for: all of them, or none."""
         full = self._positions + len(positions) > MOST_POSITIONS or self._readings >= MOST_READINGS
-        if not positions or not full:
+        is_late = time.monotonic() < self._late_until
+        if not positions or not (full or is_late):
             return 0
         if not self._shedding:
             self._shedding = True
@@ -154,14 +164,16 @@ class Intake:
                     self._say_shedding()
                 notices, self._notices = self._notices, []
             self._write(batch, notices)
+            now = time.monotonic()
             with self._changed:
                 for one in batch:
                     self._count(one, -1)
+                self._note_lateness(batch[0].since, now)
                 if (
                     self._shedding
                     and self._positions <= MOST_POSITIONS // 2
                     and self._readings < MOST_READINGS
-                    and time.monotonic() >= self._calm_at
+                    and now >= max(self._calm_at, self._late_until)
                 ):
                     self._shedding = False
                     self._notices.append({"state": "normal", "shed": self._shed})
@@ -171,6 +183,17 @@ class Intake:
             if len(batch) > 1 and len(self._queue) < PLENTY:
                 self._closing.wait(GATHER_SECONDS)
         self._writer.close()
+
+    def _note_lateness(self, since: float, now: float) -> None:
+        """A transaction has ended whose first content was handed in at ``since``."""
+        if since < self._recovered_at or now - since < LATE_SECONDS:
+            self._late_since, self._late_until = None, 0.0
+            return
+        if self._late_since is None:
+            self._late_since = now
+        if now - self._late_since >= LATE_FOR_SECONDS:
+            # For a while, then positions tell again: nothing else may be handed in.
+            self._late_until = now + CALM_SECONDS
 
     def _next_batch(self) -> list[_Waiting]:
         """What waits, up to a transaction's worth; nothing when the intake is closed and empty."""
@@ -200,7 +223,9 @@ class Intake:
             except OperationalError as error:
                 log.error("intake: beginning a batch again", reason=str(error).strip())
                 metrics.RETRIES.inc()
-                if self._closing.wait(RETRY_SECONDS):
+                is_closing = self._closing.wait(RETRY_SECONDS)
+                self._recovered_at = time.monotonic()
+                if is_closing:
                     for one in batch:
                         one.future.set_exception(IntakeClosedError())
                     return

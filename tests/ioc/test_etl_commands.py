@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from rich.console import Console
 
 from etl.run import LoadOptions, run_job
 from geodata.store import Store
+from ioc import etl_commands
 from ioc.cli import main
 from tests.etl.deliveries import degrees_job, write_list
 
+WIDTH = 200
 ROWS = ["A1,一号,114.305,30.505", "A1,=1+1,114.315,30.505", "A2,二号,114.315,30.515"]
 
 
@@ -33,7 +36,7 @@ def settings(store: Store, tmp_path: Path) -> dict[str, str]:
         "IOC_DATABASE_URL": store.app_url,
         "IOC_OWNER_DATABASE_URL": store.owner_url,
         "IOC_DATA_DIR": str(tmp_path / "data"),
-        "COLUMNS": "200",
+        "COLUMNS": str(WIDTH),
     }
 
 
@@ -47,6 +50,8 @@ def ioc(
     """Runs ``ioc etl …`` in the test's folder; in this process, for another one takes seconds to begin."""
     degrees_job(tmp_path)
     monkeypatch.chdir(tmp_path)
+    # What was imported before has the width of a terminal there is not.
+    monkeypatch.setattr(etl_commands, "console", Console(width=WIDTH, highlight=False))
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 

@@ -1,9 +1,11 @@
 """Readings and positions into the store: once, at their time, and told to those who may see them."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -278,6 +280,29 @@ def test_a_flood_sheds_positions_and_says_so_and_readings_wait(
         "WHERE topic = 'device' ORDER BY id"
     )
     assert told == [("shedding", None), ("normal", sum(one.shed for one in moved))]
+
+
+def test_positions_are_shed_while_all_that_is_handed_in_is_stored_late(
+    intake: Intake, device: str, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(minutes: float) -> int:
+        return intake.take([], [Position(device, at(minutes), 114.3, 30.5)]).stored
+
+    monkeypatch.setattr(intake_module, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr(intake_module, "LATE_FOR_SECONDS", 0.0)
+    assert intake.take([Reading(device, "Z", at(-9), 1.0)]).stored == 1
+    assert [moved(-9), moved(-8)] == [0, 0]
+    assert intake.take([Reading(device, "Z", at(-8), 1.0)]).stored == 1
+    monkeypatch.setattr(intake_module, "LATE_SECONDS", 60.0)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + intake_module.CALM_SECONDS)
+    monkeypatch.setattr(intake_module, "time", later)
+    assert intake.take([Reading(device, "Z", at(-7), 1.0)]).stored == 1
+    assert [moved(-7), moved(-6)] == [1, 1]
+    told = rows(
+        "SELECT i ->> 'state', i ->> 'shed' FROM ioc.live_event, jsonb_array_elements(items) i "
+        "WHERE topic = 'device' ORDER BY id"
+    )
+    assert told == [("shedding", None), ("normal", "2")]
 
 
 def test_who_listens_and_never_reads_holds_nothing_up(
