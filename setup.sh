@@ -130,14 +130,30 @@ system_packages() {
 # A stamp holds the checksum of what was installed; nothing is done while it still fits.
 sum_of() { cat "$@" | cksum | tr ' ' '-'; }
 
+# What is imported is compiled then.
 install() {
     .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-compile -r "$1" >&2
 }
 
+# Into a new environment by two processes, for unpacking keeps one busy. Where packages are replaced it is one: a
+# process trips over what another takes away, so what the environment brought itself goes first.
+install_lock() {
+    if [ "$is_new" = yes ]; then
+        grep -E '^(pip|setuptools)==' "$1" >.venv/first && install .venv/first || return 1
+        awk '/==/ { print >(".venv/half" NR % 2) }' "$1"
+        install .venv/half0 &
+        install .venv/half1 && wait $!
+    else
+        install "$1"
+    fi
+}
+
 python_packages() {
+    is_new=no
     if ! .venv/bin/python -c '' 2>/dev/null; then
         say "making .venv"
         "$python" -m venv --clear .venv
+        is_new=yes
     fi
     run_sum=$(sum_of requirements.lock pyproject.toml setup.sh)
     test_sum=$(sum_of requirements-dev.lock pyproject.toml setup.sh)
@@ -148,10 +164,7 @@ python_packages() {
     [ "$purpose" = run ] || lock=requirements-dev.lock
     say "installing Python packages of $lock"
     rm -f .venv/run.stamp .venv/test.stamp
-    # By two processes, for unpacking keeps one busy; what is imported is compiled then.
-    awk '/==/ { print >(".venv/half" NR % 2) }' "$lock"
-    install .venv/half0 &
-    install .venv/half1 && wait $! ||
+    install_lock "$lock" ||
         stop "pip could not fetch the packages of $lock: check the network or PIP_INDEX_URL and run this again."
     .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
     if [ "$purpose" = run ]; then echo "$run_sum" >.venv/run.stamp; else echo "$test_sum" >.venv/test.stamp; fi
