@@ -16,6 +16,7 @@
   let answer = null; // what the timeline says of the span
   let situations = [];
   let note = ""; // what did not work, until the next moment
+  let failed = null; // of it, why there is no timeline
   let asked = 0;
   let loadedAt = 0;
 
@@ -72,6 +73,8 @@
     try {
       const [found, known] = await Promise.all([ioc.service.get(`/live/timeline?${query}`), ioc.service.get("/alarms/situations")]);
       if (own !== asked) return;
+      if (note === failed) note = "";
+      failed = null;
       answer = found;
       situations = known.situations;
       ioc.replay.setClock(found.now);
@@ -79,7 +82,7 @@
       ioc.replayTimeline.show(span, answer, situations);
     } catch (problem) {
       if (own !== asked) return;
-      note = problem.message;
+      failed = note = problem.message;
       if (ioc.replay.isPassing(problem)) setTimeout(() => own === asked && load(wanted), RETRY_MS);
     }
     draw();
@@ -198,7 +201,7 @@
     node("tool-replay")?.setAttribute("aria-pressed", String(on));
     if (on) {
       build();
-      ioc.moments.load().then(() => draw(), () => {}); // without it nothing is said of layers
+      loadVersions();
     } else {
       node("replay-alarms").hidden = true;
       Object.assign(node("replay-alarms").dataset, { count: 0 });
@@ -208,6 +211,16 @@
     }
     ioc.recordCard.redraw();
     ioc.layerPanel.draw();
+  }
+
+  /** Which versions of layers are kept: without it nothing is said of the ground. */
+  async function loadVersions() {
+    try {
+      await ioc.moments.load();
+      draw();
+    } catch (problem) {
+      if (ioc.replay.isPassing(problem)) setTimeout(() => ioc.replay.isOn() && loadVersions(), RETRY_MS);
+    }
   }
 
   function moved(state) {
