@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import Geod
 from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
+from geodata.coordinates.measure import geodesic_length
 from geodata.store import Store
 from geodata.viewer import Viewer
 from layers.problem import NotFoundError
@@ -20,7 +20,6 @@ SILENT_SECONDS = 900
 """A vehicle that was silent for so long may have driven anywhere: its way has a gap."""
 TOLERANCE = 3e-5
 """Degrees a way may be off: 3 m, as good as positions are."""
-CGCS2000 = Geod(a=6378137, rf=298.257222101)
 
 VEHICLE = b"""
     SELECT s.id, d.name FROM ioc.series s JOIN ioc.device d ON d.code = s.device_code
@@ -89,6 +88,6 @@ def _driven(times: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> _Way:
     breaks = np.flatnonzero(np.diff(times) > SILENT_SECONDS) + 1
     places = np.split(np.column_stack([lon, lat]), breaks)
     lines = [LineString(part) for part in places if len(part) > 1]
-    metres = sum(CGCS2000.line_length(*line.xy) for line in lines)
+    metres = float(geodesic_length(lines).sum())
     simple: list[BaseGeometry] = [line.simplify(TOLERANCE) for line in lines]
     return _Way("positions", simple, metres)

@@ -15,8 +15,8 @@
   let span = null;
   let answer = null; // what the timeline says of the span
   let situations = [];
-  let note = ""; // what did not work, until the next moment
-  let failed = null; // of it, why there is no timeline
+  let note = ""; // why a moment is not shown, until the next one
+  let failed = ""; // why there is no timeline, until there is one
   let asked = 0;
   let loadedAt = 0;
 
@@ -73,8 +73,7 @@
     try {
       const [found, known] = await Promise.all([ioc.service.get(`/live/timeline?${query}`), ioc.service.get("/alarms/situations")]);
       if (own !== asked) return;
-      if (note === failed) note = "";
-      failed = null;
+      failed = "";
       answer = found;
       situations = known.situations;
       ioc.replay.setClock(found.now);
@@ -82,7 +81,7 @@
       ioc.replayTimeline.show(span, answer, situations);
     } catch (problem) {
       if (own !== asked) return;
-      failed = note = problem.message;
+      failed = problem.message;
       if (ioc.replay.isPassing(problem)) setTimeout(() => own === asked && load(wanted), RETRY_MS);
     }
     draw();
@@ -145,7 +144,7 @@
   function words({ problem, leaving, shown, busy }) {
     if (leaving) return ioc.text(ioc.live.state().connection === "lost" ? "replay_leaving_lost" : "replay_leaving");
     if (problem) return `${problem.message}${ioc.replay.isPassing(problem) ? ioc.text("replay_again") : ""}`;
-    if (note) return note;
+    if (note || failed) return note || failed;
     const kept = answer?.kept;
     if (kept && shown !== null && (!kept.reading || shown < Date.parse(kept.reading))) return ioc.text("replay_not_kept", { time: kept.reading ? ioc.clock(kept.reading) : "—" });
     if (shown !== null && !busy && !ioc.liveMap.layers().some(({ id, topic }) => topic === "reading" && ioc.liveMap.items(id).features.size)) return ioc.text("replay_no_readings");
@@ -205,7 +204,7 @@
     } else {
       node("replay-alarms").hidden = true;
       Object.assign(node("replay-alarms").dataset, { count: 0 });
-      note = "";
+      note = failed = "";
       span = answer = null;
       asked += 1; // what is on its way comes to nothing
     }

@@ -1,20 +1,34 @@
-"""The program with its doors as processes of its own, to be measured: web server, broker, doors."""
+"""What is measured: a store, and the program with its doors as processes of its own (web, broker, doors)."""
 
 import math
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 from geodata.errors import UserError
+from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.accounts import NewAccount, add_account, issue_credential, new_password
 from ioc.bench.server_process import START_SECONDS, serving
+from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.mqtt_broker import private_broker
 from ioc.process_beside import process_beside
+
+
+@contextmanager
+def measured_store() -> Iterator[tuple[Store, EmbeddedPostgis, Path]]:
+    """An empty store in a PostGIS of its own, and the folder that everything of the measuring lies in."""
+    with tempfile.TemporaryDirectory(prefix="ioc-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with EmbeddedPostgis(folder / "postgis").in_use() as cluster:
+            upgrade(cluster.owner_url)
+            yield Store(cluster.app_conninfo, cluster.owner_conninfo), cluster, folder
 
 
 def door_program(stack: ExitStack, store: Store, folder: Path) -> tuple[str, dict[str, int]]:

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,14 +25,12 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.feeds.door_store import door_status
-from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.bench.chromium import launched
-from ioc.bench.door_program import door_program, percentile, session_token
+from ioc.bench.door_program import door_program, measured_store, percentile, session_token
 from ioc.bench.flood_devices import OUTBURST, STEP
 from ioc.bench.server_process import START_SECONDS
 from ioc.bench.stations import register_stations
-from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.feed_source import add_source
 from ioc.sign_in import COOKIE
 
@@ -186,12 +183,8 @@ def measure_flood(seconds: float, say: Callable[[str], None] = lambda _words: No
     """Let each load last so many seconds."""
     with ExitStack() as stack:
         browser = stack.enter_context(launched())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ioc-bench-")))
-        folder.chmod(0o755)
         say("a PostGIS with devices…")
-        cluster = stack.enter_context(EmbeddedPostgis(folder / "postgis").in_use())
-        upgrade(cluster.owner_url)
-        store = Store(cluster.app_conninfo, cluster.owner_conninfo)
+        store, _cluster, folder = stack.enter_context(measured_store())
         with store.owner_connection() as connection:
             register_stations(connection, DESIGN * TIMES, VEHICLES * TIMES)
             token = add_source(connection, "bench", ["readings"])

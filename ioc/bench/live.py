@@ -14,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,14 +27,12 @@ import typer
 from rich.console import Console
 
 from geodata.errors import UserError
-from geodata.migrate import upgrade
 from geodata.store import Store
 from ioc.bench.chromium import launched, processor_seconds
-from ioc.bench.door_program import door_program, percentile, session_token
+from ioc.bench.door_program import door_program, measured_store, percentile, session_token
 from ioc.bench.live_day import day_of_reports
 from ioc.bench.server_process import START_SECONDS
 from ioc.bench.stations import register_stations
-from ioc.embedded_postgis import EmbeddedPostgis
 from ioc.feed_source import add_source
 from ioc.postgres_folder import processes_in
 from ioc.sign_in import COOKIE
@@ -117,12 +114,8 @@ def measure_live(
     """Let devices report for so many seconds, and gather when every screen had each reading."""
     with ExitStack() as stack:
         browser = stack.enter_context(launched())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ioc-bench-")))
-        folder.chmod(0o755)
         say("a PostGIS with devices…")
-        cluster = stack.enter_context(EmbeddedPostgis(folder / "postgis").in_use())
-        upgrade(cluster.owner_url)
-        store = Store(cluster.app_conninfo, cluster.owner_conninfo)
+        store, cluster, folder = stack.enter_context(measured_store())
         with store.owner_connection() as connection:
             register_stations(connection, devices)
             token = add_source(connection, "bench", ["readings"])
@@ -161,6 +154,8 @@ def measure_live(
         if hours:
             say(f"{hours:g} hours of reports…")
             heap = day_of_reports(store, page, devices, hours)
+    if not drawn:
+        raise UserError("No reading in view came while it was measured: let more devices report, or longer.")
     return LiveFigures(
         devices=devices,
         streams=streams,
